@@ -1,0 +1,150 @@
+"""Systems of the outside world as Prefect blocks: configuration, credentials and verbs. The only importers of SDKs.
+
+Every block is named in the tables below once per thing it can do; `prefect block register -m blocks` finds them by
+the imports. The tables' types make mypy refuse a block that lacks a verb.
+"""
+
+from blocks.analytics import PostHogAnalytics
+from blocks.certificates import Certificates
+from blocks.chat import SlackChat
+from blocks.ci import GitHubRepository
+from blocks.dashboards import GrafanaDashboards
+from blocks.data.cache import RedisCache
+from blocks.data.cache_admin import CacheAdmin
+from blocks.data.content_delivery import ContentDelivery
+from blocks.data.database import PostgresDatabase
+from blocks.data.database_snapshots import DatabaseSnapshots
+from blocks.data.message_queue import MessageQueue
+from blocks.data.migrations import SchemaMigrations
+from blocks.data.object_storage import ObjectStorage
+from blocks.data.secret_store import SecretStore
+from blocks.data.static_assets import StaticAssets
+from blocks.evidence import EvidenceStore
+from blocks.flags import FeatureFlags
+from blocks.journeys import JourneyRunner
+from blocks.logs import LokiLogs
+from blocks.mail import Brevo, SmtpRelay
+from blocks.metrics.prometheus import PrometheusMetrics
+from blocks.pager import PagerDuty
+from blocks.partners import Partners
+from blocks.platform.cluster import KubernetesCluster
+from blocks.platform.network import AwsNetwork
+from blocks.platform.registry import ImageRegistry
+from blocks.product_admin import ProductAdmin
+from blocks.publishing import Confluence, LinkedIn
+from blocks.resolver import Resolver
+from blocks.shell import ShellScripts
+from blocks.status_page import Statuspage
+from blocks.synthetics import DatadogSynthetics
+from blocks.tickets import Zendesk
+from blocks.tracing import JaegerTracing
+from blocks.web_site import WebSite
+from launch.ports import Acts, Answers, Chat, Mailer, MetricSource, Pager, StatusBoard
+
+ANSWERING: tuple[type[Answers], ...] = (
+    AwsNetwork,
+    Brevo,
+    CacheAdmin,
+    Certificates,
+    Confluence,
+    ContentDelivery,
+    DatabaseSnapshots,
+    DatadogSynthetics,
+    EvidenceStore,
+    FeatureFlags,
+    GitHubRepository,
+    GrafanaDashboards,
+    ImageRegistry,
+    JaegerTracing,
+    JourneyRunner,
+    KubernetesCluster,
+    LokiLogs,
+    MessageQueue,
+    ObjectStorage,
+    PagerDuty,
+    Partners,
+    PostHogAnalytics,
+    PostgresDatabase,
+    ProductAdmin,
+    PrometheusMetrics,
+    RedisCache,
+    Resolver,
+    SchemaMigrations,
+    SecretStore,
+    SlackChat,
+    StaticAssets,
+    Statuspage,
+    WebSite,
+    Zendesk,
+)
+ACTING: tuple[type[Acts], ...] = (
+    Brevo,
+    CacheAdmin,
+    Confluence,
+    ContentDelivery,
+    DatabaseSnapshots,
+    FeatureFlags,
+    GitHubRepository,
+    GrafanaDashboards,
+    KubernetesCluster,
+    LinkedIn,
+    ProductAdmin,
+    SchemaMigrations,
+    ShellScripts,
+    SlackChat,
+    StaticAssets,
+    Statuspage,
+    Zendesk,
+)
+CHATS: tuple[type[Chat], ...] = (SlackChat,)
+MAILERS: tuple[type[Mailer], ...] = (Brevo, SmtpRelay)
+PAGERS: tuple[type[Pager], ...] = (PagerDuty,)
+STATUS_BOARDS: tuple[type[StatusBoard], ...] = (Statuspage,)
+METRIC_SOURCES: tuple[type[MetricSource], ...] = (PrometheusMetrics,)
+
+__all__ = [
+    "ACTING",
+    "ANSWERING",
+    "CHATS",
+    "MAILERS",
+    "METRIC_SOURCES",
+    "PAGERS",
+    "STATUS_BOARDS",
+    "AwsNetwork",
+    "Brevo",
+    "CacheAdmin",
+    "Certificates",
+    "Confluence",
+    "ContentDelivery",
+    "DatabaseSnapshots",
+    "DatadogSynthetics",
+    "EvidenceStore",
+    "FeatureFlags",
+    "GitHubRepository",
+    "GrafanaDashboards",
+    "ImageRegistry",
+    "JaegerTracing",
+    "JourneyRunner",
+    "KubernetesCluster",
+    "LinkedIn",
+    "LokiLogs",
+    "MessageQueue",
+    "ObjectStorage",
+    "PagerDuty",
+    "Partners",
+    "PostHogAnalytics",
+    "PostgresDatabase",
+    "ProductAdmin",
+    "PrometheusMetrics",
+    "RedisCache",
+    "Resolver",
+    "SchemaMigrations",
+    "SecretStore",
+    "ShellScripts",
+    "SlackChat",
+    "SmtpRelay",
+    "StaticAssets",
+    "Statuspage",
+    "WebSite",
+    "Zendesk",
+]

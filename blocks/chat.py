@@ -1,0 +1,384 @@
+"""Chat by Slack: the war room, messages that are posted once, and what a channel holds."""
+
+from __future__ import annotations
+
+import html
+import logging
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.client import HTTPException
+from typing import ClassVar, TypeVar, assert_never
+
+from prefect.blocks.core import Block
+from pydantic import Field, JsonValue, SecretStr, ValidationError
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+
+from blocks.payloads import Payload
+from blocks.wire import status_fault
+from launch.effects.base import Effect
+from launch.effects.people import ChatEffect, OpenRoom, PostMessage
+from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
+from launch.ports import Observation, Occasion, Standing, State
+from launch.probes.base import Probe
+from launch.probes.people import ChatMessages, ChatProbe, ChatRoom
+from launch.readings import Quantity, Reading, quantities
+
+_EVENT = "tminus_message"
+_NAMESPACE = uuid.UUID("6c1c1f86-6f0e-4c39-9a59-3f0a1c8a1f7e")
+_PAGE = 200
+_CHANNEL_ID = re.compile(r"^[CG][A-Z0-9]{8,}$")
+_WORD = re.compile(r"^[a-z][a-z0-9_]*$")
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors: these ask to try again.
+_RETRYABLE = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+_NEXT_STEP = {
+    "invalid_auth": "renew the token in the chat block",
+    "not_authed": "put a token into the chat block",
+    "token_revoked": "renew the token in the chat block",
+    "missing_scope": "give the app the missing scope and install it again",
+    "channel_not_found": "create the channel, or invite the app to it",
+    "not_in_channel": "invite the app to the channel",
+    "is_archived": "unarchive the channel",
+}
+
+# The SDK logs answers it cannot read, with their bodies; the fault says what is needed without them.
+_SILENT = logging.getLogger("blocks.chat.sdk")
+_SILENT.setLevel(logging.CRITICAL + 1)
+
+
+class _Channel(Payload):
+    id: str
+    name: str = ""
+    created: int
+    is_archived: bool = False
+
+
+class _Cursor(Payload):
+    next_cursor: str = ""
+
+
+class _Channels(Payload):
+    channels: list[_Channel]
+    response_metadata: _Cursor = _Cursor()
+
+
+class _Created(Payload):
+    channel: _Channel
+
+
+class _Mark(Payload):
+    event_type: str = ""
+    event_payload: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class _Message(Payload):
+    ts: str
+    text: str = ""
+    metadata: _Mark = _Mark()
+
+
+class _History(Payload):
+    messages: list[_Message]
+    response_metadata: _Cursor = _Cursor()
+
+
+class _Pin(Payload):
+    message: _Message | None = None
+
+
+class _Pins(Payload):
+    items: list[_Pin]
+
+
+class _Posted(Payload):
+    ts: str
+
+
+class _Permalink(Payload):
+    permalink: str
+
+
+class _Identity(Payload):
+    team: str
+    user: str
+
+
+class _Done(Payload):
+    ok: bool
+
+
+P = TypeVar("P", bound=Payload)
+
+
+class SlackChat(Block):
+    """A Slack workspace. Answers about channels, opens the war room, posts each message once (by its key).
+
+    Scopes of the app: channels:read, channels:history, channels:manage, channels:join, chat:write, pins:read,
+    pins:write, metadata.message:read. A message carries its key as metadata; that is how a repeated post finds it.
+    """
+
+    _block_type_name = "Slack chat"
+    _block_type_slug = "slack-chat"
+    _description = "Slack by a bot token. https://docs.slack.dev/reference/methods"
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (ChatRoom, ChatMessages)
+    effects: ClassVar[tuple[type[Effect], ...]] = (OpenRoom, PostMessage)
+
+    token: SecretStr = Field(description="Bot token (xoxb-...).")
+    base_url: str = Field(default="https://slack.com/api/", description="Address of the Web API.")
+    timeout_seconds: int = Field(default=10, ge=1, description="Longest wait for one answer, in seconds.")
+    lobby: str = Field(
+        default="",
+        description="Channel for a post whose own channel does not exist yet; empty: such a post is refused.",
+    )
+
+    def check(self) -> str:
+        """Who this is to Slack. Raises `SystemFaultError` without a valid token or the right to list channels."""
+        identity = self._call(_Identity, "auth.test", "who am I")
+        self._call(_Channels, "conversations.list", "which channels are there", limit=1)
+        return f"Slack team {identity.team!r} knows this token as {identity.user!r}"
+
+    def post(self, channel: str, text: str, *, key: str) -> str:
+        """Posts `text` once for `key`; returns its link. `@channel` mentions everybody. Raises `SystemFaultError`."""
+        room = self._channel(channel)
+        if room is None and self.lobby:
+            room, text = self._channel(self.lobby), f"(for #{channel}, which does not exist yet) {text}"
+        if room is None or room.is_archived:
+            answer = "channel_not_found" if room is None else "is_archived"
+            raise _refusal(answer, f"the post to #{channel}")
+        ts = self._posted(room, key) or self._post(room, text, key)
+        link = self._call(_Permalink, "chat.getPermalink", "the link of a message", channel=room.id, message_ts=ts)
+        return link.permalink
+
+    def answer(self, probe: ChatProbe, occasion: Occasion) -> Reading:
+        """See `launch.ports.Answers`."""
+        match probe:
+            case ChatRoom():
+                return self._room(probe, occasion)
+            case ChatMessages():
+                return self._messages(probe, occasion)
+            case _:
+                assert_never(probe)
+
+    def observe(self, effect: ChatEffect, occasion: Occasion) -> Observation:
+        """See `launch.ports.Acts`."""
+        room = self._channel(effect.channel)
+        match effect:
+            case OpenRoom():
+                state: State = {"existed": room is not None, "archived": room.is_archived if room else False}
+                opened = room is not None and not room.is_archived and self._pinned(room, effect.link) > 0
+                detail = (
+                    f"#{effect.channel} is {'open, its link pinned' if opened else 'not open with its link pinned'}"
+                )
+                return Observation(standing=_standing(holds=opened), state=state, detail=detail)
+            case PostMessage():
+                ts = self._posted(room, _key(occasion, effect.message)) if room else None
+                detail = f"message {ts} in #{effect.channel}" if ts else f"no such message in #{effect.channel}"
+                return Observation(standing=_standing(holds=ts is not None), detail=detail)
+            case _:
+                assert_never(effect)
+
+    def apply(self, effect: ChatEffect, occasion: Occasion) -> None:
+        """See `launch.ports.Acts`."""
+        match effect:
+            case OpenRoom():
+                self._open(effect, occasion)
+            case PostMessage():
+                self.post(effect.channel, effect.text, key=_key(occasion, effect.message))
+            case _:
+                assert_never(effect)
+
+    def observe_restored(self, effect: ChatEffect, before: State, occasion: Occasion) -> Observation:
+        """See `launch.ports.Acts`."""
+        room = self._channel(effect.channel)
+        match effect:
+            case OpenRoom():
+                gone = before.get("existed") is True or room is None or room.is_archived
+                return Observation(standing=_standing(holds=gone), detail=f"#{effect.channel}")
+            case PostMessage():
+                gone = room is None or self._posted(room, _key(occasion, effect.message)) is None
+                return Observation(standing=_standing(holds=gone), detail=f"#{effect.channel}")
+            case _:
+                assert_never(effect)
+
+    def restore(self, effect: ChatEffect, before: State, occasion: Occasion) -> None:
+        """See `launch.ports.Acts`. A room that existed before is left open."""
+        room = self._channel(effect.channel)
+        if room is None:
+            return
+        match effect:
+            case OpenRoom():
+                if before.get("existed") is not True and not room.is_archived:
+                    self._call(_Done, "conversations.archive", f"archive #{effect.channel}", channel=room.id)
+            case PostMessage():
+                ts = self._posted(room, _key(occasion, effect.message))
+                if ts is not None:
+                    self._call(_Done, "chat.delete", f"delete a message of #{effect.channel}", channel=room.id, ts=ts)
+            case _:
+                assert_never(effect)
+
+    def _room(self, probe: ChatRoom, occasion: Occasion) -> Reading:
+        room = self._channel(probe.channel)
+        where = f"#{probe.channel} in Slack"
+        if room is None or room.is_archived:
+            values = quantities(rooms_open=0)
+            return Reading(
+                values=values, where=where, at=occasion.now, evidence="archived" if room else "no such channel"
+            )
+        created = datetime.fromtimestamp(room.created, UTC)
+        hours = (occasion.t0 - created).total_seconds() / 3_600
+        values = quantities(rooms_open=1, links_pinned=self._pinned(room, probe.link))
+        values["created_before_launch"] = Quantity(value=hours, unit="h")
+        return Reading(values=values, where=where, at=occasion.now, evidence=f"created {created:%Y-%m-%d %H:%M} UTC")
+
+    def _messages(self, probe: ChatMessages, occasion: Occasion) -> Reading:
+        where = f"#{probe.channel} in Slack"
+        room = self._channel(probe.channel)
+        if room is None:
+            return Reading(values={}, where=where, at=occasion.now, evidence="no such channel")
+        since = (occasion.now - probe.within).timestamp()
+        holding = probe.holding.casefold()
+        found = [
+            message
+            for message in self._history(room, oldest=since)
+            if holding in html.unescape(message.text).casefold()
+        ]
+        evidence = html.unescape(found[0].text)[:200] if found else ""
+        return Reading(values=quantities(messages=len(found)), where=where, at=occasion.now, evidence=evidence)
+
+    def _open(self, effect: OpenRoom, occasion: Occasion) -> None:
+        question = f"open #{effect.channel}"
+        room = self._channel(effect.channel)
+        if room is None:
+            room = self._call(_Created, "conversations.create", question, name=effect.channel).channel
+        elif room.is_archived:
+            self._call(_Done, "conversations.unarchive", question, channel=room.id)
+        if effect.topic:
+            self._call(_Done, "conversations.setTopic", question, channel=room.id, topic=effect.topic)
+        if self._pinned(room, effect.link) == 0:
+            key = _key(occasion, "pinned-link")
+            ts = self._posted(room, key) or self._post(room, f"Join the call: {effect.link}", key)
+            self._call(_Done, "pins.add", f"pin the link in #{effect.channel}", channel=room.id, timestamp=ts)
+
+    def _post(self, room: _Channel, text: str, key: str) -> str:
+        # Slack reads &, < and > as control characters: https://docs.slack.dev/messaging/formatting-message-text
+        body = html.escape(text, quote=False).replace("@channel", "<!channel>")
+        posted = self._call(
+            _Posted,
+            "chat.postMessage",
+            f"the post to #{room.name}",
+            channel=room.id,
+            text=body,
+            client_msg_id=str(uuid.uuid5(_NAMESPACE, key)),
+            metadata={"event_type": _EVENT, "event_payload": {"key": key}},
+            unfurl_links=False,
+        )
+        return posted.ts
+
+    def _posted(self, room: _Channel, key: str) -> str | None:
+        for message in self._history(room, newest_page=True):
+            if message.metadata.event_type == _EVENT and message.metadata.event_payload.get("key") == key:
+                return message.ts
+        return None
+
+    def _pinned(self, room: _Channel, link: str) -> int:
+        pins = self._call(_Pins, "pins.list", f"what is pinned in #{room.name}", channel=room.id)
+        return sum(1 for pin in pins.items if pin.message and link in html.unescape(pin.message.text))
+
+    def _channel(self, name: str) -> _Channel | None:
+        name = name.removeprefix("#")
+        cursor = ""
+        while True:
+            page = self._call(
+                _Channels,
+                "conversations.list",
+                f"the channel #{name}",
+                types="public_channel",
+                limit=_PAGE,
+                cursor=cursor,
+            )
+            for channel in page.channels:
+                if name == channel.name or (_CHANNEL_ID.match(name) and name == channel.id):
+                    return channel
+            cursor = page.response_metadata.next_cursor
+            if not cursor:
+                return None
+
+    def _history(self, room: _Channel, *, oldest: float = 0, newest_page: bool = False) -> Iterator[_Message]:
+        cursor = ""
+        while True:
+            page = self._call(
+                _History,
+                "conversations.history",
+                f"the messages of #{room.name}",
+                channel=room.id,
+                oldest=f"{oldest:.6f}",
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+            yield from page.messages
+            cursor = page.response_metadata.next_cursor
+            if not cursor or newest_page:
+                return
+
+    def _call(self, model: type[P], method: str, question: str, **arguments: JsonValue) -> P:
+        client = WebClient(
+            token=self.token.get_secret_value(),
+            base_url=self.base_url,
+            timeout=self.timeout_seconds,
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        given = {name: value for name, value in arguments.items() if value != ""}
+        # Slack reads JSON bodies only for methods that write: https://docs.slack.dev/apis/web-api#post-bodies
+        writes = method == "chat.postMessage"
+        try:
+            answer = client.api_call(method, json=given) if writes else client.api_call(method, params=given)
+            return model.model_validate(answer.data)
+        except SlackApiError as error:
+            raise _fault(error, question) from error
+        except (OSError, HTTPException) as error:
+            raise TransientFaultError(
+                system="Slack",
+                question=question,
+                answer="no answer in time" if isinstance(error, TimeoutError) else "no connection",
+                next_step="check that Slack is reachable from here",
+            ) from error
+        except ValidationError as error:
+            raise PermanentFaultError(
+                system="Slack",
+                question=question,
+                answer="something of another form",
+                next_step="check the address in the chat block",
+            ) from error
+
+
+def _key(occasion: Occasion, message: str) -> str:
+    """Stable over attempts, unlike the occasion's own key: an answer that got lost must not become a second message."""
+    return f"{occasion.launch}/{message}"
+
+
+def _standing(*, holds: bool) -> Standing:
+    return Standing.HOLDS if holds else Standing.ABSENT
+
+
+def _fault(error: SlackApiError, question: str) -> SystemFaultError:
+    status = error.response.status_code
+    if status == 429:  # https://docs.slack.dev/apis/web-api/rate-limits
+        wait = error.response.headers.get("Retry-After", "some")
+        return TransientFaultError(
+            system="Slack", question=question, answer="HTTP 429 Too Many Requests", next_step=f"wait {wait} s"
+        )
+    if status != 200:
+        return status_fault(status, system="Slack", question=question)
+    return _refusal(str(error.response.get("error", "")), question)
+
+
+def _refusal(word: str, question: str) -> SystemFaultError:
+    answer = word if _WORD.match(word) else "something that is not Slack's API"
+    kind = TransientFaultError if word in _RETRYABLE else PermanentFaultError
+    next_step = _NEXT_STEP.get(word, "look the word up in Slack's reference")
+    return kind(system="Slack", question=question, answer=answer, next_step=next_step)

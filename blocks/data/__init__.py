@@ -1,0 +1,1 @@
+"""Databases, caches, queues, stores and content delivery as blocks."""

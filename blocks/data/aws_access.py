@@ -1,0 +1,103 @@
+"""Access to one AWS account: clients without retries of their own, and what AWS's errors mean for a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, Field, SecretStr
+
+from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
+
+if TYPE_CHECKING:
+    from boto3.session import Session
+
+_THROTTLES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound"}
+
+
+class AwsAccess(BaseModel):
+    """Where an account is and who asks. Without keys, boto3's own chain applies (role of the pod, profile)."""
+
+    region: str = Field(description="AWS region, e.g. eu-west-1.")
+    access_key_id: str | None = Field(default=None, description="Key id; empty takes the role of the machine.")
+    secret_access_key: SecretStr | None = Field(default=None, description="Secret of the key.")
+    endpoint_url: str | None = Field(default=None, description="Another endpoint than AWS's own, e.g. of a rehearsal.")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or an answer.")
+
+    def client(self, service: str) -> Any:
+        """A client of one AWS service. Tasks retry, so it does not."""
+        from botocore.config import Config
+
+        wait = self.timeout_seconds
+        return _session().client(
+            service,  # type: ignore[call-overload]
+            region_name=self.region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key.get_secret_value() if self.secret_access_key else None,
+            config=Config(connect_timeout=wait, read_timeout=wait, retries={"total_max_attempts": 1}),
+        )
+
+
+@contextmanager
+def asking(system: str, question: str) -> Iterator[None]:
+    """Turns what boto3 raises inside into the two faults of a launch."""
+    from botocore import exceptions
+
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _fault(error, system, question) from error
+    except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
+        raise TransientFaultError(
+            system=system,
+            question=question,
+            answer="no answer in time",
+            next_step="check that AWS is reachable from here",
+        ) from error
+    except exceptions.NoCredentialsError as error:
+        raise PermanentFaultError(
+            system=system,
+            question=question,
+            answer="no credentials",
+            next_step="give the system's block a key or a role",
+        ) from error
+    except exceptions.BotoCoreError as error:
+        raise PermanentFaultError(
+            system=system,
+            question=question,
+            answer=f"an unusable exchange ({type(error).__name__})",
+            next_step="check the fields of the system's block",
+        ) from error
+
+
+def missing(error: SystemFaultError) -> bool:
+    """Whether the fault says that the thing asked for does not exist."""
+    return isinstance(error, PermanentFaultError) and error.answer.split(" ", 1)[0] in _MISSING
+
+
+def _fault(error: Any, system: str, question: str) -> SystemFaultError:
+    code = str(error.response.get("Error", {}).get("Code", "unknown"))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if status == 429 or status >= 500 or code in _THROTTLES:
+        return TransientFaultError(
+            system=system,
+            question=question,
+            answer=f"{code} (HTTP {status})",
+            next_step="look at the AWS health dashboard",
+        )
+    next_step = (
+        "give the block's key this right" if status in {401, 403} else "check the names in the plan and the block"
+    )
+    return PermanentFaultError(system=system, question=question, answer=f"{code} (HTTP {status})", next_step=next_step)
+
+
+@cache
+def _session() -> Session:
+    """One for the process: it holds the parsed service descriptions, no credentials."""
+    from boto3.session import Session
+
+    return Session()

@@ -1,0 +1,217 @@
+"""PostgreSQL: replication, figures that queries select, and one service's connection pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, ClassVar, assert_never
+from urllib.parse import urlsplit
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from launch.errors import PermanentFaultError, TransientFaultError
+from launch.ports import Occasion
+from launch.probes.base import Probe
+from launch.probes.data import ConnectionPool, DatabaseProbe, Replication, SqlValues
+from launch.readings import Quantity, Reading, Scalar, quantities
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg.rows import TupleRow
+
+# SQLSTATE classes of the server that a repetition can heal: connection, resources, operator's intervention (start-up).
+_TRANSIENT_STATES = ("08", "53", "57")
+_REPLICAS = """
+SELECT state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), extract(epoch FROM replay_lag)
+FROM pg_stat_replication WHERE state = 'streaming'
+"""
+_POOL = """
+SELECT count(a.pid), (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)
+FROM pg_stat_activity a WHERE a.usename = current_user AND a.pid <> pg_backend_pid()
+"""
+
+
+class PostgresDatabase(Block):
+    """One database, as one role sees it. Nothing is written: every session is read-only."""
+
+    _block_type_name = "PostgreSQL Database"
+    _block_type_slug = "postgres-database"
+    _description = "A PostgreSQL database (14 or newer). The role needs pg_monitor and may read the tables asked for."
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (Replication, SqlValues, ConnectionPool)
+
+    dsn: SecretStr = Field(description="postgresql://user:password@host:port/database of the primary.")
+    standby_dsn: SecretStr | None = Field(default=None, description="The same for the standby, to compare heartbeats.")
+    heartbeat_table: str = Field(
+        default="",
+        pattern=r"^([a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?)?$",
+        description="Table whose column `at` is written on the primary every few seconds; with it, lag is the distance "
+        "of the two heartbeats, else PostgreSQL's own replay_lag.",
+    )
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
+
+    def check(self) -> str:
+        """Proves that the role can log in. Raises `SystemFaultError`."""
+        with self._session(self.dsn, "check") as session:
+            session.execute("SELECT 1")
+        return f"{self._where} takes the role"
+
+    def answer(self, probe: DatabaseProbe, occasion: Occasion) -> Reading:
+        """Raises `SystemFaultError`."""
+        match probe:
+            case Replication():
+                return self._replication(occasion)
+            case SqlValues():
+                return self._select(probe, occasion)
+            case ConnectionPool():
+                return self._pool(probe, occasion)
+            case _:
+                assert_never(probe)
+
+    @property
+    def _where(self) -> str:
+        return place(self.dsn)
+
+    def _replication(self, occasion: Occasion) -> Reading:
+        with self._session(self.dsn, "replication") as session:
+            replicas = session.execute(_REPLICAS).fetchall()
+        behind = [int(row[1]) for row in replicas if row[1] is not None]
+        lag = self._lag([row[2] for row in replicas], behind) if len(behind) == len(replicas) else None
+        return Reading(
+            values={
+                **quantities("s", replication_lag=lag),
+                **quantities("bytes", replication_lag_bytes=max(behind, default=None)),
+                **quantities("standbys", replicas=len(replicas)),
+            },
+            where=f"replication of {self._where}",
+            at=occasion.now,
+        )
+
+    def _lag(self, replayed: list[Decimal | None], behind: list[int]) -> float | None:
+        """Seconds, or None while unknown. A standby with nothing left to replay is at 0, however old its data."""
+        if not behind:
+            return None
+        if self.standby_dsn is not None and self.heartbeat_table:
+            return self._heartbeat_distance(self.standby_dsn)
+        if max(behind) <= 0:
+            return 0.0
+        return None if None in replayed else float(max(value for value in replayed if value is not None))
+
+    def _heartbeat_distance(self, standby: SecretStr) -> float | None:
+        from psycopg import sql
+
+        table = sql.SQL(".").join(map(sql.Identifier, self.heartbeat_table.split(".")))
+        beats: list[datetime] = []
+        for dsn in (self.dsn, standby):
+            with self._session(dsn, "heartbeat") as session:
+                row = session.execute(sql.SQL("SELECT max(at) FROM {}").format(table)).fetchone()
+            if row is None or row[0] is None:
+                return None
+            beats.append(row[0])
+        return max(beats[0] - beats[1], timedelta(0)).total_seconds()
+
+    def _select(self, probe: SqlValues, occasion: Occasion) -> Reading:
+        values: dict[str, Quantity] = {}
+        with self._session(self.dsn, f"the queries for {', '.join(probe.values)}") as session:
+            for metric, wanted in probe.values.items():
+                rows = session.execute(wanted.sql.encode()).fetchmany(2)
+                value = _scalar(rows[0][0]) if len(rows) == 1 else None
+                if value is not None:
+                    values[metric] = Quantity(value=value, unit=wanted.unit)
+        return Reading(values=values, where=self._where, at=occasion.now)
+
+    def _pool(self, probe: ConnectionPool, occasion: Occasion) -> Reading:
+        """Connects `attempts` times, as the service would; a refusal is the measured value here, not a fault."""
+        failures = [error for _ in range(probe.attempts) if (error := self._attempt()) is not None]
+        held, limit = self._held() if len(failures) < probe.attempts else (None, None)
+        share = None if not limit or limit < 0 or held is None else 100.0 * held / limit
+        return Reading(
+            values={
+                **quantities("errors", db_connection_errors=len(failures)),
+                **quantities("connections", pool_open=held),
+                **quantities("%", pool_use=share),
+            },
+            where=f"{self._where} as role {urlsplit(self.dsn.get_secret_value()).username}",
+            at=occasion.now,
+            evidence=f"{len(failures)} of {probe.attempts} connections failed{f': {failures[0]}' if failures else ''}"[
+                :256
+            ],
+        )
+
+    def _attempt(self) -> str | None:
+        import psycopg
+
+        try:
+            with psycopg.connect(self.dsn.get_secret_value(), connect_timeout=self._connect_seconds) as session:
+                session.execute("SELECT 1")
+        except psycopg.Error as error:
+            return type(error).__name__
+        return None
+
+    def _held(self) -> tuple[int | None, int | None]:
+        with self._session(self.dsn, "connections of the pool") as session:
+            row = session.execute(_POOL).fetchone()
+        return (row[0], row[1]) if row else (None, None)
+
+    @property
+    def _connect_seconds(self) -> int:
+        """libpq takes whole seconds, at least 2."""
+        return max(2, round(self.timeout_seconds))
+
+    @contextmanager
+    def _session(self, dsn: SecretStr, question: str) -> Iterator[Connection[TupleRow]]:
+        with read_only(dsn, question, timeout_seconds=self.timeout_seconds) as session:
+            yield session
+
+
+@contextmanager
+def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Iterator[Connection[TupleRow]]:
+    """A read-only transaction with bounded statements; psycopg's errors become the two faults."""
+    import psycopg
+
+    options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_seconds * 1000)}"
+    try:
+        with psycopg.connect(
+            dsn.get_secret_value(), connect_timeout=max(2, round(timeout_seconds)), options=options
+        ) as session:
+            yield session
+    except psycopg.OperationalError as error:
+        state = error.sqlstate or ""
+        if "authentication failed" in str(error) or state[:2] in {"28", "3D"}:
+            raise PermanentFaultError(
+                system=place(dsn),
+                question=question,
+                answer="the role or the database was refused",
+                next_step="check user, password and database in the block",
+            ) from error
+        raise TransientFaultError(
+            system=place(dsn),
+            question=question,
+            answer=f"no answer ({type(error).__name__})",
+            next_step="check that the database is up and takes connections",
+        ) from error
+    except psycopg.Error as error:
+        kind = TransientFaultError if (error.sqlstate or "")[:2] in _TRANSIENT_STATES else PermanentFaultError
+        raise kind(
+            system=place(dsn),
+            question=question,
+            answer=type(error).__name__,
+            next_step="check the query in the plan and the rights of the role",
+        ) from error
+
+
+def place(dsn: SecretStr) -> str:
+    """Host and database, without credentials."""
+    parts = urlsplit(dsn.get_secret_value())
+    return f"PostgreSQL {parts.hostname}:{parts.port or 5432}{parts.path}"
+
+
+def _scalar(value: object) -> Scalar | None:
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

@@ -1,0 +1,163 @@
+"""Snapshots and free storage of one RDS instance."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
+
+from prefect.blocks.core import Block
+from pydantic import Field
+
+from blocks.data.aws_access import AwsAccess, asking, missing
+from launch.effects.base import Effect
+from launch.effects.data import TakeSnapshot
+from launch.errors import SystemFaultError
+from launch.ports import Observation, Occasion, Standing, State
+from launch.probes.base import Probe
+from launch.probes.stores import FreeStorage, InstanceProbe, LaunchSnapshot
+from launch.readings import Reading, quantities
+
+if TYPE_CHECKING:
+    from types_boto3_rds import RDSClient
+    from types_boto3_rds.type_defs import DBSnapshotTypeDef
+
+_DELETE_AFTER = "delete-after"
+_WINDOW, _PERIOD_SECONDS = timedelta(hours=2), 300
+_GB = 2**30
+_ENDED = {"available": Standing.HOLDS, "failed": Standing.FAILED}
+
+
+class DatabaseSnapshots(AwsAccess, Block):
+    """One database instance of Amazon RDS."""
+
+    _block_type_name = "Database Snapshots"
+    _block_type_slug = "database-snapshots"
+    _description = "Amazon RDS: snapshots of one instance, and its free storage from CloudWatch."
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot)
+    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot,)
+
+    instance: str = Field(description="Identifier of the database instance.")
+
+    def check(self) -> str:
+        """Proves that the instance exists and may be described. Raises `SystemFaultError`."""
+        return f"instance {self.instance} has {self._allocated_gb()} GB of storage"
+
+    def answer(self, probe: InstanceProbe, occasion: Occasion) -> Reading:
+        """Raises `SystemFaultError`."""
+        match probe:
+            case FreeStorage():
+                return self._free(occasion)
+            case LaunchSnapshot():
+                return self._snapshot_reading(occasion)
+            case _:
+                assert_never(probe)
+
+    def observe(self, effect: TakeSnapshot, occasion: Occasion) -> Observation:  # noqa: ARG002  one per launch
+        """Raises `SystemFaultError`."""
+        found = self._snapshot(occasion)
+        if found is None:
+            return Observation(standing=Standing.ABSENT, detail=f"there is no snapshot {self._name(occasion)}")
+        status = found.get("Status", "unknown")
+        return Observation(
+            standing=_ENDED.get(status, Standing.UNDER_WAY),
+            state={"snapshot": self._name(occasion)},
+            detail=f"snapshot {self._name(occasion)} is {status}, {found.get('AllocatedStorage', 0)} GB",
+            progress=found.get("PercentProgress", 0) / 100,
+        )
+
+    def apply(self, effect: TakeSnapshot, occasion: Occasion) -> None:
+        """Starts the snapshot; its name is the launch's, so a repetition finds it. Raises `SystemFaultError`."""
+        until = (occasion.now + timedelta(days=effect.keep_days)).isoformat()
+        tags = [{"Key": _DELETE_AFTER, "Value": until}, {"Key": "launch", "Value": occasion.launch}]
+        try:
+            with asking("RDS", f"snapshot {self.instance}"):
+                self._rds.create_db_snapshot(
+                    DBInstanceIdentifier=self.instance,
+                    DBSnapshotIdentifier=self._name(occasion),
+                    Tags=tags,  # type: ignore[arg-type]
+                )
+        except SystemFaultError as error:
+            if not error.answer.startswith("DBSnapshotAlreadyExists"):
+                raise
+
+    def observe_restored(self, effect: TakeSnapshot, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+        """A snapshot is kept, whatever becomes of the launch."""
+        return Observation(standing=Standing.HOLDS, detail="the snapshot is kept")
+
+    def restore(self, effect: TakeSnapshot, before: State, occasion: Occasion) -> None:
+        """There is nothing to put back."""
+
+    @property
+    def _rds(self) -> RDSClient:
+        client: RDSClient = self.client("rds")
+        return client
+
+    def _name(self, occasion: Occasion) -> str:
+        """RDS takes letters, digits and single hyphens, at most 255."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.instance}-{occasion.launch}".lower()).strip("-")[:255]
+
+    def _snapshot(self, occasion: Occasion) -> DBSnapshotTypeDef | None:
+        try:
+            with asking("RDS", f"describe snapshot {self._name(occasion)}"):
+                found = self._rds.describe_db_snapshots(DBSnapshotIdentifier=self._name(occasion))["DBSnapshots"]
+        except SystemFaultError as error:
+            if missing(error):
+                return None
+            raise
+        return found[0] if found else None
+
+    def _snapshot_reading(self, occasion: Occasion) -> Reading:
+        where, found = f"RDS snapshot {self._name(occasion)}", self._snapshot(occasion)
+        if found is None:
+            return Reading(values={}, where=where, at=occasion.now, evidence="there is no such snapshot")
+        return Reading(
+            values={
+                **quantities(snapshot_status=found.get("Status")),
+                **quantities("GB", snapshot_size=found.get("AllocatedStorage")),
+                **quantities("days", snapshot_retention=_retention_days(found)),
+            },
+            where=where,
+            at=occasion.now,
+        )
+
+    def _allocated_gb(self) -> int:
+        with asking("RDS", f"describe instance {self.instance}"):
+            return self._rds.describe_db_instances(DBInstanceIdentifier=self.instance)["DBInstances"][0][
+                "AllocatedStorage"
+            ]
+
+    def _free(self, occasion: Occasion) -> Reading:
+        cloudwatch: Any = self.client("cloudwatch")
+        with asking("CloudWatch", f"free storage of {self.instance}"):
+            points = cloudwatch.get_metric_statistics(
+                Namespace="AWS/RDS",
+                MetricName="FreeStorageSpace",
+                Dimensions=[{"Name": "DBInstanceIdentifier", "Value": self.instance}],
+                StartTime=occasion.now - _WINDOW,
+                EndTime=occasion.now,
+                Period=_PERIOD_SECONDS,
+                Statistics=["Minimum"],
+            )["Datapoints"]
+        least = min((float(point["Minimum"]) for point in points), default=None)
+        share = None if least is None else 100 * least / (self._allocated_gb() * _GB)
+        return Reading(
+            values=quantities("%", disk_free=share),
+            where=f"storage of RDS instance {self.instance}",
+            at=occasion.now,
+            evidence=f"{len(points)} points in the last {_WINDOW}",
+        )
+
+
+def _retention_days(found: DBSnapshotTypeDef) -> float | None:
+    """From its creation to its tag, in days with one decimal: the two stamps are seconds apart."""
+    until = next((tag["Value"] for tag in found.get("TagList", ()) if tag["Key"] == _DELETE_AFTER), None)
+    made = found.get("SnapshotCreateTime")
+    if until is None or made is None:
+        return None
+    try:
+        kept = datetime.fromisoformat(until).astimezone(UTC) - made
+    except ValueError:
+        return None
+    return round(kept.total_seconds() / 86_400, 1)

@@ -1,0 +1,113 @@
+"""RabbitMQ through its management API: what is declared, where dead letters go, who waits for confirms."""
+
+from __future__ import annotations
+
+import base64
+from typing import ClassVar, TypeVar
+from urllib.parse import quote
+
+from prefect.blocks.core import Block
+from pydantic import Field, JsonValue, RootModel, SecretStr
+
+from blocks.endpoint import Endpoint
+from blocks.payloads import Payload
+from launch.ports import Occasion
+from launch.probes.base import Probe
+from launch.probes.data import QueueTopology
+from launch.readings import Reading, quantities
+
+_DEAD_LETTER_ARGUMENT, _DEAD_LETTER_POLICY = "x-dead-letter-exchange", "dead-letter-exchange"
+
+
+class _User(Payload):
+    name: str
+
+
+class _Exchange(Payload):
+    name: str
+
+
+class _Queue(Payload):
+    name: str
+    arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    effective_policy_definition: dict[str, JsonValue] | list[JsonValue] | None = None
+
+    @property
+    def dead_letter_exchange(self) -> str | None:
+        """From the queue's arguments, else from its policy (an empty policy is `[]` in older versions)."""
+        policy = self.effective_policy_definition
+        by_policy = policy.get(_DEAD_LETTER_POLICY) if isinstance(policy, dict) else None
+        found = self.arguments.get(_DEAD_LETTER_ARGUMENT) or by_policy
+        return found if isinstance(found, str) else None
+
+
+class _Published(Payload):
+    publish: int = 0
+
+
+class _Channel(Payload):
+    name: str
+    confirm: bool = False
+    message_stats: _Published = _Published()
+
+
+_Exchanges = RootModel[list[_Exchange]]
+_Queues = RootModel[list[_Queue]]
+_Channels = RootModel[list[_Channel]]
+_R = TypeVar("_R", _Exchanges, _Queues, _Channels)
+
+
+class MessageQueue(Block):
+    """One virtual host."""
+
+    _block_type_name = "Message Queue"
+    _block_type_slug = "message-queue"
+    _description = "RabbitMQ's management HTTP API; the user needs the tag `monitoring`."
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (QueueTopology,)
+
+    url: str = Field(description="Base URL of the management plug-in, e.g. https://rabbitmq.teei.internal:15671.")
+    user: str = Field(description="Management user.")
+    password: SecretStr = Field(description="Password of the user.")
+    virtual_host: str = Field(default="/", description="Virtual host of the product.")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
+
+    def check(self) -> str:
+        """Proves that the API takes the user. Raises `SystemFaultError`."""
+        user = self._endpoint.ask(_User, "GET", "/api/whoami", question="who the launch is")
+        return f"RabbitMQ knows the launch as {user.name}"
+
+    def answer(self, probe: QueueTopology, occasion: Occasion) -> Reading:
+        """Raises `SystemFaultError`."""
+        host = quote(self.virtual_host, safe="")
+        exchanges = {found.name for found in self._ask(_Exchanges, f"/api/exchanges/{host}").root}
+        queues = {found.name: found for found in self._ask(_Queues, f"/api/queues/{host}").root}
+        channels = self._ask(_Channels, f"/api/vhosts/{host}/channels").root
+        publishing = [channel for channel in channels if channel.message_stats.publish]
+        undelivered = [
+            name for name in probe.queues if name in queues and queues[name].dead_letter_exchange not in exchanges
+        ]
+        lost = [name for name in (*probe.exchanges,) if name not in exchanges]
+        lost_queues = [name for name in probe.queues if name not in queues]
+        # Without a publishing channel nobody can say whether publishers wait for confirms.
+        unconfirmed = sum(not channel.confirm for channel in publishing) if publishing else None
+        return Reading(
+            values=quantities(
+                missing_exchanges=len(lost),
+                missing_queues=len(lost_queues),
+                queues_without_dead_letter=len(undelivered),
+                publishers_without_confirms=unconfirmed,
+            ),
+            where=f"RabbitMQ virtual host {self.virtual_host}",
+            at=occasion.now,
+            evidence=f"missing: {', '.join(lost + lost_queues) or 'none'}; {len(publishing)} publishing channels"[:256],
+        )
+
+    def _ask(self, shape: type[_R], path: str) -> _R:
+        return self._endpoint.ask(shape, "GET", path, question=f"for {path.removeprefix('/api/')}")
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        pair = base64.b64encode(f"{self.user}:{self.password.get_secret_value()}".encode()).decode()
+        headers = {"Authorization": f"Basic {pair}"}
+        return Endpoint("RabbitMQ", self.url, headers=headers, timeout_seconds=self.timeout_seconds)

@@ -1,0 +1,172 @@
+"""Schema migrations: what the release ships against what the database has, and the Jobs that close the gap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, assert_never
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from blocks.data.database import place, read_only
+from blocks.data.schema_jobs import JobRunner
+from launch.effects.base import Effect
+from launch.effects.data import Migrate
+from launch.errors import PermanentFaultError
+from launch.ports import Observation, Occasion, Standing, State
+from launch.probes.base import Probe
+from launch.probes.data import MigrationProbe, MigrationRevert, MigrationStatus
+from launch.readings import Reading, quantities
+
+_UP, _DOWN = "up", "down"
+_SUFFIX = ".up.sql"
+_NOTHING_APPLIED = "0"
+
+
+class SchemaMigrations(Block):
+    """The schema of one database. Without a `runner` it can be asked and not changed."""
+
+    _block_type_name = "Schema Migrations"
+    _block_type_slug = "schema-migrations"
+    _description = (
+        "Numbered SQL migrations (`<version>.up.sql`, `<version>.down.sql`) tracked in `schema_migrations`, "
+        "run by `migrate:prod` and `migrate:down --to=<version>` in a Kubernetes Job."
+    )
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (MigrationStatus, MigrationRevert)
+    effects: ClassVar[tuple[type[Effect], ...]] = (Migrate,)
+
+    dsn: SecretStr = Field(description="postgresql://… of a role that may read schema_migrations.")
+    migrations_folder: Path = Field(description="Folder with the release's migrations.")
+    runner: JobRunner | None = Field(default=None, description="Where migration Jobs run.")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
+
+    def check(self) -> str:
+        """Proves that the table can be read and the folder holds migrations. Raises `SystemFaultError`."""
+        shipped, applied = self._shipped(), self._applied()
+        return f"{place(self.dsn)} has {len(applied)} of {len(shipped)} migrations"
+
+    def answer(self, probe: MigrationProbe, occasion: Occasion) -> Reading:
+        """Raises `SystemFaultError`."""
+        match probe:
+            case MigrationStatus():
+                return self._status(occasion)
+            case MigrationRevert():
+                return self._reverted(occasion)
+            case _:
+                assert_never(probe)
+
+    def observe(self, effect: Migrate, occasion: Occasion) -> Observation:  # noqa: ARG002  it has no arguments
+        """Raises `SystemFaultError`."""
+        shipped, applied = self._shipped(), self._applied()
+        pending = [version for version in shipped if version not in applied]
+        state: State = {"version": max(applied, default=_NOTHING_APPLIED)}
+        done = len(shipped) - len(pending)
+        said = f"{done} of {len(shipped)} migrations are applied, the newest is {state['version']}"
+        if not pending and self._runs(_UP, occasion):
+            return Observation(standing=Standing.UNDER_WAY, state=state, detail=f"{said}; the Job is still running")
+        if not pending:
+            return Observation(standing=Standing.HOLDS, state=state, detail=said)
+        return Observation(
+            standing=self._standing_of_job(_UP, occasion), state=state, detail=said, progress=done / len(shipped)
+        )
+
+    def apply(self, effect: Migrate, occasion: Occasion) -> None:  # noqa: ARG002
+        """Starts the Job that applies what is missing. Raises `SystemFaultError`."""
+        self._jobs.run(_UP, ("migrate:prod",), occasion)
+
+    def observe_restored(self, effect: Migrate, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+        """Raises `SystemFaultError`."""
+        target = _target(before)
+        newer = sorted(version for version in self._applied() if version > target)
+        if not newer and self._runs(_DOWN, occasion):
+            return Observation(standing=Standing.UNDER_WAY, detail=f"{target} is reached; the Job is still running")
+        if not newer:
+            return Observation(standing=Standing.HOLDS, detail=f"no migration newer than {target} is applied")
+        return Observation(
+            standing=self._standing_of_job(_DOWN, occasion),
+            detail=f"{len(newer)} migrations newer than {target} are applied",
+        )
+
+    def restore(self, effect: Migrate, before: State, occasion: Occasion) -> None:  # noqa: ARG002
+        """Starts the Job that migrates down to the recorded version. Raises `SystemFaultError`."""
+        target = _target(before)
+        self._jobs.run(_DOWN, ("migrate:down", f"--to={target}"), occasion, target=target)
+
+    @property
+    def _jobs(self) -> JobRunner:
+        if self.runner is None:
+            raise PermanentFaultError(
+                system=place(self.dsn),
+                question="to run a migration Job",
+                answer="no runner is configured",
+                next_step="fill in `runner` of the migrations block",
+            )
+        return self.runner
+
+    def _standing_of_job(self, direction: str, occasion: Occasion) -> Standing:
+        """Of a schema that is not there yet: a Job that ended well and left it so has failed."""
+        job = self._jobs.find(direction, occasion)
+        if job is None:
+            return Standing.ABSENT
+        return Standing.FAILED if job.standing is Standing.HOLDS else job.standing
+
+    def _runs(self, direction: str, occasion: Occasion) -> bool:
+        job = self._jobs.find(direction, occasion)
+        return job is not None and job.standing is Standing.UNDER_WAY
+
+    def _shipped(self) -> list[str]:
+        found = sorted(path.name.removesuffix(_SUFFIX) for path in self.migrations_folder.glob(f"*{_SUFFIX}"))
+        if not found:
+            raise PermanentFaultError(
+                system="migrations",
+                question="read the release's migrations",
+                answer="no files",
+                next_step=f"put <version>{_SUFFIX} files into the block's migrations folder",
+            )
+        return found
+
+    def _applied(self) -> set[str]:
+        with read_only(self.dsn, "the applied migrations", timeout_seconds=self.timeout_seconds) as session:
+            return {str(row[0]) for row in session.execute("SELECT version FROM schema_migrations").fetchall()}
+
+    def _status(self, occasion: Occasion) -> Reading:
+        shipped, applied = self._shipped(), self._applied()
+        pending = [version for version in shipped if version not in applied]
+        return Reading(
+            values={
+                **quantities("migrations", pending_migrations=len(pending)),
+                **quantities("migrations", foreign_migrations=len(applied - set(shipped))),
+                **quantities(schema_version=max(applied, default=None)),
+            },
+            where=f"schema_migrations of {place(self.dsn)}",
+            at=occasion.now,
+            evidence=f"not applied: {', '.join(pending) or 'none'}"[:256],
+        )
+
+    def _reverted(self, occasion: Occasion) -> Reading:
+        job, where = self._jobs.newest(_DOWN, occasion.launch), f"schema_migrations of {place(self.dsn)}"
+        if job is None or not job.target:
+            return Reading(values={}, where=where, at=occasion.now, evidence="no down migration of this launch was run")
+        newer = [version for version in self._applied() if version > job.target]
+        return Reading(
+            values={
+                **quantities(revert_failed=job.standing is Standing.FAILED),
+                **quantities("migrations", migrations_past_target=len(newer)),
+            },
+            where=where,
+            at=occasion.now,
+            evidence=f"the target was {job.target}",
+        )
+
+
+def _target(before: State) -> str:
+    version = before.get("version")
+    if not isinstance(version, str):
+        raise PermanentFaultError(
+            system="migrations",
+            question="to migrate down",
+            answer="no version was recorded before the migration",
+            next_step="migrate down by hand",
+        )
+    return version

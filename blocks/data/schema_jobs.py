@@ -1,0 +1,154 @@
+"""Migration Jobs in Kubernetes: created with a name that is the idempotency key, found again by it."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import httpx
+from pydantic import BaseModel, Field, JsonValue, SecretStr
+
+from blocks import payloads, wire
+from launch.errors import PermanentFaultError
+from launch.ports import Occasion, Standing
+
+_TARGET = "tminus/target"
+_NOT_FOUND = "HTTP 404"
+
+
+class _Metadata(payloads.Payload):
+    name: str
+    creation_timestamp: str = Field(default="", alias="creationTimestamp")
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class _Status(payloads.Payload):
+    active: int | None = 0
+    succeeded: int | None = 0
+    failed: int | None = 0
+
+
+class Job(payloads.Payload):
+    """One migration Job, as far as a launch looks at it."""
+
+    metadata: _Metadata
+    status: _Status = _Status()
+
+    @property
+    def standing(self) -> Standing:
+        if self.status.succeeded:
+            return Standing.HOLDS
+        return Standing.FAILED if self.status.failed and not self.status.active else Standing.UNDER_WAY
+
+    @property
+    def target(self) -> str:
+        """Version that a down migration was told to reach."""
+        return self.metadata.annotations.get(_TARGET, "")
+
+
+class _Jobs(payloads.Payload):
+    items: list[Job]
+
+
+class JobRunner(BaseModel):
+    """Where migration Jobs run and what they run."""
+
+    api_url: str = Field(description="Kubernetes API server, e.g. https://10.0.0.1:6443.")
+    token: SecretStr = Field(description="Service account token that may create, get and list jobs.")
+    ca_certificate: str = Field(default="", description="PEM of the API server's authority; empty takes the system's.")
+    namespace: str = Field(default="production", description="Namespace of the Jobs.")
+    image: str = Field(description="Image with the migration tool, e.g. teei/reporting-api:{version}.")
+    command: tuple[str, ...] = Field(default=("pnpm",), description="What precedes migrate:prod and migrate:down.")
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
+
+    def run(self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "") -> None:
+        """Creates the Job; one of the same key that exists already is this one. Raises `SystemFaultError`."""
+        question = f"to create the Job for {' '.join(arguments)}"
+        with self._client() as client:
+            wire.fetch(
+                client,
+                "POST",
+                self._path,
+                system="kubernetes",
+                question=question,
+                ok={200, 201, 202, 409},
+                json=self._manifest(direction, arguments, occasion, target),
+            )
+
+    def find(self, direction: str, occasion: Occasion) -> Job | None:
+        """The Job of this effect, or None. Raises `SystemFaultError`."""
+        question = "for the migration Job"
+        with self._client() as client:
+            try:
+                path = f"{self._path}/{_name(direction, occasion.key)}"
+                response = wire.fetch(client, "GET", path, system="kubernetes", question=question)
+            except PermanentFaultError as error:
+                if not error.answer.startswith(_NOT_FOUND):
+                    raise
+                return None
+            return payloads.read(Job, response, system="kubernetes", question=question)
+
+    def newest(self, direction: str, launch: str) -> Job | None:
+        """The last Job of a launch in this direction, or None. Raises `SystemFaultError`."""
+        question, labels = "for the migration Jobs", _labels(direction, launch)
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        with self._client() as client:
+            response = wire.fetch(
+                client, "GET", self._path, system="kubernetes", question=question, params={"labelSelector": selector}
+            )
+        listed = payloads.read(_Jobs, response, system="kubernetes", question=question).items
+        # Not every server of this API evaluates selectors, and another launch's Job must never be taken for this one.
+        jobs = [job for job in listed if labels.items() <= job.metadata.labels.items()]
+        return max(jobs, key=lambda job: (job.metadata.creation_timestamp, job.metadata.name), default=None)
+
+    @property
+    def _path(self) -> str:
+        return f"/apis/batch/v1/namespaces/{self.namespace}/jobs"
+
+    @contextmanager
+    def _client(self) -> Iterator[httpx.Client]:
+        verify = ssl.create_default_context(cadata=self.ca_certificate or None)
+        headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
+        with httpx.Client(
+            base_url=self.api_url, headers=headers, verify=verify, timeout=self.timeout_seconds, trust_env=False
+        ) as client:
+            yield client
+
+    def _manifest(self, direction: str, arguments: Sequence[str], occasion: Occasion, target: str) -> JsonValue:
+        labels: dict[str, JsonValue] = {**_labels(direction, occasion.launch)}
+        container: JsonValue = {
+            "name": "migrate",
+            "image": self.image.format(version=occasion.release.version),
+            "args": [*self.command, *arguments],
+        }
+        return {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {
+                "name": _name(direction, occasion.key),
+                "namespace": self.namespace,
+                "labels": labels,
+                "annotations": {_TARGET: target},
+            },
+            # A migration that failed is looked at by a person before it runs again.
+            "spec": {
+                "backoffLimit": 0,
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"restartPolicy": "Never", "containers": [container]},
+                },
+            },
+        }
+
+
+def _name(direction: str, key: str) -> str:
+    """Job names are at most 63 letters; the key may be longer."""
+    return f"tminus-migrate-{direction}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _labels(direction: str, launch: str) -> dict[str, str]:
+    """Label values are at most 63 characters and begin and end with a letter or digit."""
+    return {"tminus/launch": launch[:63].strip("-_."), "tminus/direction": direction}

@@ -1,0 +1,108 @@
+"""The product's public face over HTTP: pages, headers, health, assets, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, assert_never
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from blocks import wire
+from blocks.site_visit import SiteVisit
+from launch.ports import Occasion
+from launch.probes.base import Probe
+from launch.probes.web import (
+    HealthEndpoints,
+    MaintenanceBanner,
+    PageAssets,
+    PublishedPages,
+    RateLimits,
+    RequestTrace,
+    SecurityTxt,
+    WebAnswer,
+)
+from launch.readings import Reading
+
+SiteQuestion = (
+    WebAnswer
+    | HealthEndpoints
+    | PublishedPages
+    | SecurityTxt
+    | RateLimits
+    | RequestTrace
+    | PageAssets
+    | MaintenanceBanner
+)
+
+
+class WebSite(Block):
+    """A web site and its public API."""
+
+    _block_type_name = "Web Site"
+    _block_type_slug = "web-site"
+    _description = (
+        "A product's pages and public API over HTTP. Probes name public addresses "
+        "(https://cockpit.example.org/...); `addresses` maps a host to where it is reached, if not by its name."
+    )
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (
+        WebAnswer,
+        HealthEndpoints,
+        PublishedPages,
+        SecurityTxt,
+        RateLimits,
+        RequestTrace,
+        PageAssets,
+        MaintenanceBanner,
+    )
+
+    home: str = Field(description="Public address of the start page, asked to prove that the site is reachable.")
+    addresses: dict[str, str] = Field(
+        default_factory=dict, description="Public host name -> base URL to use instead of https://<host>."
+    )
+    tokens: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Bearer tokens by the name that probes use (one test key per tenant tier)."
+    )
+    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
+
+    def check(self) -> str:
+        """Proves that the start page answers. Raises `SystemFaultError`."""
+        with self._visit() as visit:
+            visit.fetch("GET", self.home, question="whether the start page answers")
+        return f"{self.home} answers"
+
+    def answer(self, probe: SiteQuestion, occasion: Occasion) -> Reading:
+        """Raises `SystemFaultError`."""
+        with self._visit() as visit:
+            return _asked(visit, probe, occasion)
+
+    @contextmanager
+    def _visit(self) -> Iterator[SiteVisit]:
+        with wire.client("", timeout_seconds=self.timeout_seconds, follow_redirects=True) as client:
+            yield SiteVisit(client, self.home, self.addresses, self.tokens)
+
+
+def _asked(  # noqa: PLR0911 - one line per question of a closed union
+    visit: SiteVisit, probe: SiteQuestion, occasion: Occasion
+) -> Reading:
+    match probe:
+        case WebAnswer():
+            return visit.web_answer(probe, occasion)
+        case HealthEndpoints():
+            return visit.health(probe, occasion)
+        case PublishedPages():
+            return visit.pages(probe, occasion)
+        case SecurityTxt():
+            return visit.security_txt(probe, occasion)
+        case RateLimits():
+            return visit.rate_limits(probe, occasion)
+        case RequestTrace():
+            return visit.request_trace(probe, occasion)
+        case PageAssets():
+            return visit.page_assets(probe, occasion)
+        case MaintenanceBanner():
+            return visit.banner(probe, occasion)
+        case _:
+            assert_never(probe)

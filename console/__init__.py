@@ -1,0 +1,1 @@
+"""The `tminus` command line and what it shows."""

@@ -1,0 +1,177 @@
+"""One rehearsal: the whole launch in the sandbox, on the virtual clock, through the flows that run the launch."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from blocks.ledger import open_ledger
+from console.prefect_server import RehearsalServer
+from console.rehearsal_desk import PlayedRuns, Script, ScriptedPeople, Starter, wall_clock
+from console.systems import SandboxSystems
+from flows.checkpoint import checkpoint
+from flows.countdown import countdown
+from flows.eve import eve
+from flows.hardening import hardening
+from flows.phases import schedule_phases
+from flows.review import review
+from flows.roll_back import roll_back
+from flows.stabilization import stabilization
+from flows.stage import RunKind, Stage, on_stage
+from launch.acts import open_launch
+from launch.events import AnyEvent
+from launch.ledger import Ledger, Record
+from launch.plan import Plan
+from launch.ports import Systems
+from launch.release import Release
+from launch.state import LaunchState
+from sandbox.faults import Fault
+from sandbox.town import Town
+from sandbox.virtual_clock import VirtualClock
+from sandbox.world import World
+
+STARTERS: dict[RunKind, Starter] = {
+    RunKind.HARDENING: lambda launch, _: hardening(launch),
+    RunKind.EVE: lambda launch, _: eve(launch),
+    RunKind.COUNTDOWN: lambda launch, _: countdown(launch),
+    RunKind.STABILIZATION: lambda launch, _: stabilization(launch),
+    RunKind.REVIEW: lambda launch, _: review(launch),
+    RunKind.ROLLBACK: lambda launch, _: roll_back(launch),
+    RunKind.CHECKPOINT: lambda launch, subject: checkpoint(launch, subject),
+}
+_LEAD = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to rehearse."""
+
+    plan: Plan
+    plan_hash: str
+    plan_path: str
+    ledger_url: str
+    release: Release
+    t0: datetime
+    environment: str = "sandbox"
+    script: Script = field(default_factory=Script)
+    faults: Sequence[Fault] = ()
+    until: timedelta | None = None
+    seed: int = 0
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """What came of it."""
+
+    launch: str
+    records: Sequence[Record]
+    state: LaunchState
+    virtual_seconds: float
+    wall_seconds: float
+
+
+def default_t0(plan: Plan, today: datetime) -> datetime:
+    """The plan's usual weekday and time, the first one that leaves room for every phase before it."""
+    zone = ZoneInfo(plan.launch_time.timezone)
+    hour, minute = (int(part) for part in (plan.launch_time.time or "09:00").split(":"))
+    first = min((phase.start for phase in plan.phases if phase.start is not None), default=timedelta(0))
+    earliest = (today - first + _LEAD).astimezone(zone)
+    candidate = earliest.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    while candidate < earliest or plan.launch_time.weekday not in {None, candidate.weekday()}:
+        candidate += timedelta(days=1)
+    return candidate.astimezone(UTC)
+
+
+def rehearse(request: Request, tell: Callable[[Record], None]) -> Rehearsed:
+    """Runs the rehearsal and returns its ledger. `tell` sees every record as it is written."""
+    started = time.monotonic()
+    first = min((one.start for one in request.plan.phases if one.start is not None), default=timedelta(0))
+    clock = VirtualClock(request.t0 + first - _LEAD)
+    world = World(now=clock.now, t0=request.t0, seed=request.seed)
+    with contextlib.ExitStack() as cleanup:
+        server = RehearsalServer(request.cache)
+        cleanup.callback(server.stop)
+        town = Town(world)
+        cleanup.callback(town.stop)
+        with ThreadPoolExecutor() as pool:
+            town_started, server_ready = pool.submit(town.start), pool.submit(server.ready)
+        town_started.result()
+        server_ready.result()
+        clock.on_move = town.tick
+        town.tick(clock.now())
+        fault_moments = [town.inject(fault) for fault in request.faults]
+        ledger = open_ledger(request.ledger_url)
+        told = _Told(ledger, tell)
+        with server.used():
+            launch = asyncio.run(_play(request, clock, told, town, fault_moments))
+    records = ledger.records(launch)
+    state = LaunchState()
+    for record in records:
+        state.apply(record)
+    virtual = (records[-1].at - records[0].at).total_seconds()
+    return Rehearsed(launch, records, state, virtual, time.monotonic() - started)
+
+
+async def _play(
+    request: Request, clock: VirtualClock, ledger: Ledger, town: Town, fault_moments: Sequence[datetime]
+) -> str:
+    launch = f"{request.plan.product.id}-{request.t0:%Y%m%d}-{len(ledger.launches()) + 1}"
+    fields = town.blocks()
+
+    def systems(plan: Plan, environment: str) -> Systems:
+        return SandboxSystems(plan, environment, fields).resolve_all()
+
+    stage = Stage(
+        ledger=ledger,
+        clock=clock,
+        wall=wall_clock,
+        systems=systems,
+        people=ScriptedPeople(ledger, clock, request.script),
+        runs=PlayedRuns(clock, STARTERS),
+        patient=False,
+    )
+    with on_stage(stage):
+        clock.adopt_context()
+        systems(request.plan, request.environment)
+        open_launch(
+            ledger, launch, plan=request.plan, plan_hash=request.plan_hash, plan_path=request.plan_path,
+            release=request.release, t0=request.t0, environment=request.environment, opened_by="rehearsal",
+            at=clock.now(), wall=wall_clock(),
+        )  # fmt: skip
+        for place, moment in enumerate(fault_moments):
+            clock.enter(f"fault-{place}", moment, _nothing)
+        if request.until is not None:
+            clock.stop_at(request.t0 + request.until)
+        await schedule_phases(stage, launch)
+        await clock.run()
+    return launch
+
+
+async def _nothing() -> None:
+    """The clock stops at a fault's moment so that its effect is dated right."""
+
+
+class _Told:
+    """A ledger that shows each record as it is written."""
+
+    def __init__(self, ledger: Ledger, tell: Callable[[Record], None]) -> None:
+        self._ledger = ledger
+        self._tell = tell
+        self.records = ledger.records
+        self.launches = ledger.launches
+        self.open_launch = ledger.open_launch
+
+    def append(
+        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+    ) -> Record:
+        record = self._ledger.append(launch, event, at=at, wall=wall, expected=expected)
+        self._tell(record)
+        return record

@@ -1,0 +1,1 @@
+"""Running it: registration, the process tree of `tminus up`, automations, the watchdog."""

@@ -1,0 +1,113 @@
+"""Effects are reconciled: look first, write that it begins, apply, and look until it holds or its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.conductor import Conductor, Doing
+from launch.agenda import DoEffect
+from launch.effects import EffectBase, Restore
+from launch.errors import RefusedError, SystemFaultError
+from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
+from launch.plan import Action
+from launch.ports import Observation, Occasion, Standing, State
+from launch.wording import render_effect, words_of
+from tasks.acting import apply, look
+from tasks.retries import impatient
+
+
+class EffectHandler:
+    """Carries one effect as far as it can go now."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self.conductor = conductor
+
+    async def do(self, due: DoEffect) -> Doing:
+        """Looks, then begins the effect, finishes it, or leaves it to the next look."""
+        state = self.conductor.reader.state.effect(due.id)
+        attempt = state.attempt if state.under_way else state.attempt + 1
+        target, effect, before = self._target(due)
+        key = state.key if state.under_way else f"{self.conductor.launch}/{due.id}/{attempt}"
+        occasion = self.conductor.occasion(key)
+        try:
+            seen = await self._look(due, effect, before, occasion)
+        except SystemFaultError as fault:
+            seen = Observation(standing=Standing.UNKNOWN, detail=str(fault))
+            if not state.under_way:
+                return self._finished(due, attempt, EffectResult.FAILED, str(fault))
+        self.conductor.memory.looked[due.id] = occasion.now
+        if state.under_way:
+            return self._go_on(due, target, effect, before, attempt, occasion, seen)
+        if seen.standing is Standing.HOLDS:
+            return self._finished(due, attempt, EffectResult.ALREADY, seen.detail)
+        return self._begin(due, effect, before, attempt, occasion, seen)
+
+    def _begin(
+        self, due: DoEffect, effect: EffectBase, before: State | None, attempt: int, occasion: Occasion,
+        seen: Observation,
+    ) -> Doing:
+        begun = EffectBegun(action=due.id, attempt=attempt, key=occasion.key, before=seen.state)
+        return Doing([begun], lambda: self._apply(due, effect, before, attempt, occasion))
+
+    def _go_on(
+        self, due: DoEffect, target: Action, effect: EffectBase, before: State | None, attempt: int,
+        occasion: Occasion, seen: Observation,
+    ) -> Doing:
+        begun_at = self.conductor.reader.state.effect(due.id).begun_at
+        mine = due.id in self.conductor.memory.applied
+        late = begun_at is not None and occasion.now >= begun_at + due.action.within
+        match seen.standing:
+            case Standing.HOLDS:
+                return self._finished(due, attempt, EffectResult.APPLIED, seen.detail)
+            case Standing.FAILED:
+                return self._finished(due, attempt, EffectResult.FAILED, seen.detail)
+            case Standing.UNKNOWN if not effect.observable and not mine:
+                told = f"begun by a run that died; nobody can tell whether it happened ({target.id})"
+                return self._finished(due, attempt, EffectResult.UNKNOWN, told)
+            case Standing.ABSENT if not mine:
+                return Doing([], lambda: self._apply(due, effect, before, attempt, occasion))
+            case _ if late:
+                told = f"not complete within its time: {seen.detail or seen.standing.value}"
+                return self._finished(due, attempt, EffectResult.FAILED, told)
+            case _:
+                return Doing()
+
+    async def _apply(
+        self, due: DoEffect, effect: EffectBase, before: State | None, attempt: int, occasion: Occasion
+    ) -> Sequence[AnyEvent]:
+        named = apply.with_options(task_run_name=due.id)
+        try:
+            await named(effect, before, self.conductor.systems, occasion)
+        except SystemFaultError as fault:
+            return self._finished(due, attempt, EffectResult.FAILED, str(fault)).events
+        self.conductor.memory.applied.add(due.id)
+        self.conductor.memory.looked.pop(due.id, None)
+        if not effect.observable:
+            return self._finished(due, attempt, EffectResult.APPLIED, "").events
+        return ()
+
+    async def _look(
+        self, due: DoEffect, effect: EffectBase, before: State | None, occasion: Occasion
+    ) -> Observation:
+        named = look.with_options(task_run_name=f"look at {due.id}")
+        if not self.conductor.stage.patient:
+            named = impatient(named)
+        return await named(effect, before, self.conductor.systems, occasion)
+
+    def _target(self, due: DoEffect) -> tuple[Action, EffectBase, State | None]:
+        """The action whose effect is meant, that effect with its words filled, and the state to put back (or None)."""
+        actions = {action.id: action for action in self.conductor.plan.actions}
+        action = due.action
+        puts_back = due.undo is not None and due.id != action.id
+        if isinstance(action.effect, Restore):
+            action, puts_back = actions[action.effect.of], True
+        if isinstance(action.effect, Restore):
+            message = f"action {due.action.id!r} restores {action.id!r}, which itself only restores"
+            raise RefusedError(message)
+        state = self.conductor.reader.state
+        words = words_of(self.conductor.plan, state, self.conductor.now())
+        before = state.effect(action.id).before if puts_back else None
+        return action, render_effect(action.effect, words), before
+
+    def _finished(self, due: DoEffect, attempt: int, result: EffectResult, detail: str) -> Doing:
+        return Doing([EffectFinished(action=due.id, attempt=attempt, result=result, detail=detail)])

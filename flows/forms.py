@@ -1,0 +1,144 @@
+"""The forms of ballots and attestations, and the words above them: what is decided on, so far as the ledger knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from prefect.input import RunInput
+from pydantic import Field, create_model
+
+from launch import gates
+from launch.events import Decision
+from launch.moments import clock_label
+from launch.plan import Check, Gate, Mode, Plan
+from launch.state import LaunchState
+
+NOT_YET = "not yet"
+_SHOWN_UNMET = 12
+
+
+class BallotForm(RunInput):
+    """What a person in a seat fills in. Nothing typed here is secret: Prefect stores it and shows it for ever."""
+
+    person: str = Field(min_length=1, description="Your id in the plan.")
+    decision: Literal["GO", "NO-GO", "ABSTAIN"] = Field(description="What you say.")
+    reason: str = Field(default="", description="Why; a NO-GO needs one.")
+    proof: str = Field(default="", description="A signature of this ballot, where the plan asks for one.")
+
+
+class AttestForm(RunInput):
+    """What a person fills in who vouches for checks; one more field for each check."""
+
+    person: str = Field(min_length=1, description="Your id in the plan.")
+    evidence: str = Field(default="", description="Where the proof is: a link or a sentence. Needed for every `fail`.")
+
+
+def ballot_form(person_hint: Sequence[str], text: str) -> type[BallotForm]:
+    """The form with the words above it, and the people of this seat in the field's description."""
+    who = f"Your id in the plan; this seat: {', '.join(person_hint)}." if person_hint else "Your id in the plan."
+    model = create_model("BallotForm", __base__=BallotForm, person=(str, Field(min_length=1, description=who)))
+    return model.with_initial_data(description=text)
+
+
+def attest_form(checks: Sequence[Check], people: Sequence[str], text: str) -> type[AttestForm]:
+    """One dropdown for each check. A description is safe to add; initial data would drop the constraints."""
+    who = f"Your id in the plan; one of {', '.join(people)}."
+    fields = {
+        field_of(check.id): (
+            Literal["not yet", "pass", "fail"],
+            Field(default=NOT_YET, title=check.id, description=check.what),
+        )
+        for check in checks
+    }
+    person = {"person": (str, Field(min_length=1, description=who))}
+    model: type[AttestForm] = create_model("AttestForm", __base__=AttestForm, **person, **fields)  # type: ignore[call-overload]  # fields by name
+    return model.with_initial_data(description=text)
+
+
+def field_of(check: str) -> str:
+    """Name of a check's field in the form."""
+    return f"check_{check.replace('-', '_')}"
+
+
+def gate_words(
+    plan: Plan, state: LaunchState, gate: Gate, *, now: datetime, seat: str = "", note: str = ""
+) -> str:
+    """What a ballot decides on: the gate, T0, criteria and what is unmet, ballots so far, and the hash of all this."""
+    current = state.gate(gate.id)
+    lines = [f"## {gate.name}: your ballot as {_title(plan, seat)}" if seat else f"## {gate.name}", ""]
+    if note:
+        lines += [f"**Your ballot did not count:** {note}", ""]
+    lines += [f"- {one}" for one in _moments(state, current.deadline, now)]
+    if gate.quorum:
+        lines.append(f"- Rule: {gate.quorum}")
+    open_points = gates.unmet(plan, state, gate, now)
+    lines += ["", "### Criteria", "", "| criterion | state |", "| --- | --- |"]
+    lines += [f"| {_cell(one.what)} | {_standing(plan, state, one.checks, now)} |" for one in gate.criteria]
+    lines += ["", f"### Open points: {len(open_points)}", ""]
+    lines += [f"- {_cell(point)}" for point in open_points[:_SHOWN_UNMET]]
+    if len(open_points) > _SHOWN_UNMET:
+        lines.append(f"- and {len(open_points) - _SHOWN_UNMET} more; see the checklist artifact")
+    lines += ["", "### Ballots so far", ""]
+    lines += [_ballot_line(plan, state, gate)]
+    lines += ["", f"Evidence `{current.evidence_hash}`, opening {current.opening} of this gate."]
+    return "\n".join(lines)
+
+
+def attest_words(plan: Plan, state: LaunchState, checks: Sequence[Check], now: datetime, note: str = "") -> str:
+    """What is vouched for, with what was measured where a check is also measured."""
+    lines = ["## Checks to vouch for", ""]
+    if note:
+        lines += [f"**Not taken:** {note}", ""]
+    lines += [f"- {one}" for one in _moments(state, None, now)]
+    lines += ["", "| check | what | measured |", "| --- | --- | --- |"]
+    for check in checks:
+        measured = state.check(check.id).sentence if check.mode is Mode.BOTH else "by people only"
+        lines.append(f"| {check.id} | {_cell(check.what)} | {_cell(measured) or 'not yet'} |")
+    lines += ["", f"Product: {plan.product.name}. Leave `{NOT_YET}` where you cannot say; the form comes again."]
+    return "\n".join(lines)
+
+
+def holders(plan: Plan, roles: Sequence[str]) -> list[str]:
+    """Ids of the people who hold one of these roles."""
+    return [person.id for person in plan.people if set(person.roles) & set(roles)]
+
+
+def _moments(state: LaunchState, deadline: datetime | None, now: datetime) -> list[str]:
+    t0 = state.t0
+    if t0 is None:
+        return []
+    lines = [f"Launch `{state.launch}`, T0 {t0:%a %d %b %Y %H:%M} UTC, now {clock_label(t0, now)}"]
+    if state.opened is not None:
+        lines.append(f"Release {state.opened.release.version} to {state.opened.environment}")
+    if deadline is not None:
+        lines.append(f"Decide by {deadline:%H:%M:%S} UTC ({clock_label(t0, deadline)})")
+    return lines
+
+
+def _standing(plan: Plan, state: LaunchState, checks: Sequence[str], now: datetime) -> str:
+    if not checks:
+        return "see the open points"
+    named = [check for check in plan.checks if check.id in checks]
+    standings = [gates.standing(check, state.check(check.id), now).value for check in named]
+    return ", ".join(f"{standings.count(kind)} {kind}" for kind in dict.fromkeys(standings))
+
+
+def _ballot_line(plan: Plan, state: LaunchState, gate: Gate) -> str:
+    current = state.gate(gate.id)
+    cast = [_told(ballot.person, ballot.seat, ballot.decision, ballot.reason) for ballot in current.ballots.values()]
+    missing = [_title(plan, seat) for seat in gates.missing_seats(gate, current)]
+    return "\n".join([*cast, f"- not yet: {', '.join(missing)}" if missing else "- every seat has voted"])
+
+
+def _told(person: str, seat: str, decision: Decision, reason: str) -> str:
+    return f"- {person} ({seat}): **{decision.value}**{f', {_cell(reason)}' if reason else ''}"
+
+
+def _title(plan: Plan, role: str) -> str:
+    return next((one.title for one in plan.roles if one.id == role), role)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

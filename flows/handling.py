@@ -1,0 +1,228 @@
+"""Carries out what is due: one short method for each kind of entry on the agenda."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from flows.conductor import Conductor, Doing
+from flows.effects import EffectHandler
+from flows.speaking import Speaker
+from launch import gates
+from launch.agenda import (
+    AskCheck,
+    AskPeople,
+    DoEffect,
+    Due,
+    EndScope,
+    FireTrigger,
+    GoLive,
+    MeasureCriterion,
+    OpenGate,
+    PostUpdate,
+    SampleGuards,
+    Scope,
+    SettleGate,
+    StartRollback,
+)
+from launch.criteria import measured_from_ledger
+from launch.errors import SystemFaultError
+from launch.events import (
+    AnyEvent,
+    CheckJudged,
+    CheckpointEnded,
+    CriterionMeasured,
+    Decision,
+    GateDecided,
+    GateExtended,
+    GateOpened,
+    GuardChanged,
+    LaunchClosed,
+    Outcome,
+    PhaseEnded,
+    TriggerFired,
+    WentLive,
+)
+from launch.plan.schedule import FlowPhase
+from launch.readings import Scalar
+from launch.verdicts import Judgement, Verdict
+from tasks.asking import ask_check, judged
+from tasks.retries import impatient
+from tasks.watching import watch_guards
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What leads out of a phase: calling the rollback flow here and now, and what going live sets off."""
+
+    roll_back: Callable[[str, str, str], Awaitable[None]]
+    went_live: Callable[[], Awaitable[None]]
+    closed: Callable[[Outcome], Awaitable[None]]
+
+
+class PhaseHandler:
+    """Handles every entry of a phase's or checkpoint's agenda."""
+
+    def __init__(self, conductor: Conductor, scope: Scope, callbacks: Callbacks) -> None:
+        self.conductor = conductor
+        self.scope = scope
+        self.callbacks = callbacks
+        self.effects = EffectHandler(conductor)
+        self.speaker = Speaker(conductor)
+
+    async def __call__(self, due: object) -> Doing:
+        return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
+
+    async def _handle(self, due: Due) -> Doing:
+        match due:
+            case AskCheck():
+                return await ask(self.conductor, due)
+            case AskPeople():
+                return await ask_people(self.conductor, due)
+            case DoEffect():
+                return await self.effects.do(due)
+            case OpenGate():
+                return self._open_gate(due)
+            case SettleGate():
+                return self._settle(due)
+            case SampleGuards():
+                return await self._sample(due)
+            case PostUpdate():
+                return await self.speaker.update(due)
+            case FireTrigger():
+                return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case StartRollback():
+                await self.callbacks.roll_back(due.trigger, due.tier, due.because)
+                return Doing()
+            case MeasureCriterion():
+                return await self._measure(due)
+            case GoLive():
+                return Doing([WentLive()], self._live)
+            case EndScope():
+                return self._end(due)
+            case _:
+                assert_never(due)
+
+    def _open_gate(self, due: OpenGate) -> Doing:
+        conductor, gate = self.conductor, due.gate
+        now, state = conductor.now(), conductor.reader.state
+        deadline = now + gate.window
+        event = GateOpened(
+            gate=gate.id,
+            opening=due.opening,
+            plan_hash=state.opened.plan_hash if state.opened else "",
+            evidence_hash=gates.evidence_hash(conductor.plan, state, gate, now),
+            deadline=deadline,
+            because=due.because,
+        )
+
+        async def ask_seats() -> Sequence[AnyEvent]:
+            links = await conductor.stage.people.ask_for_ballots(
+                conductor.launch, conductor.plan, gate, due.opening, deadline
+            )
+            conductor.reader.refresh()
+            return await self.speaker.gate_opened(gate, due.opening, links)
+
+        return Doing([event], ask_seats)
+
+    def _settle(self, due: SettleGate) -> Doing:
+        opening = self.conductor.reader.state.gate(due.gate.id).opening
+        if due.ruling.decision is None:
+            extended = due.ruling.extended_to or self.conductor.now()
+            return Doing([GateExtended(gate=due.gate.id, deadline=extended)])
+        event = GateDecided(
+            gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason
+        )
+        written = self.conductor.write_if_unchanged(event)
+
+        async def say() -> Sequence[AnyEvent]:
+            return await self.speaker.gate_decided(due.gate, opening, event) if written else ()
+
+        return Doing([], say)
+
+    async def _sample(self, due: SampleGuards) -> Doing:
+        conductor, now = self.conductor, self.conductor.now()
+        named = watch_guards.with_options(task_run_name=f"guards-{now:%m%dT%H%M%S}")
+        readings = await impatient(named)(due.guards, conductor.systems, now)
+        events: list[AnyEvent] = []
+        alarms = []
+        for guard in due.guards:
+            conductor.memory.sampled[guard.id] = now
+            reading, known = readings[guard.id], conductor.reader.state.guards.get(guard.id)
+            if known is None or known.state is not reading.state:
+                query = guard.query.query if guard.query else ""
+                events.append(
+                    GuardChanged(
+                        guard=guard.id, state=reading.state, value=reading.value, since=reading.since, query=query
+                    )
+                )
+                alarms.append((guard, reading))
+
+        async def alert() -> Sequence[AnyEvent]:
+            return await self.speaker.guards_changed(alarms)
+
+        return Doing(events, alert if alarms else None)
+
+    async def _measure(self, due: MeasureCriterion) -> Doing:
+        conductor, criterion = self.conductor, due.criterion
+        limits = (*criterion.thresholds, *criterion.implied)
+        if criterion.probes:
+            try:
+                judgement = await judged(criterion.probes, limits, conductor.systems, conductor.occasion())
+            except SystemFaultError as fault:
+                judgement = Judgement(verdict=Verdict.ERROR, sentence=str(fault))
+        else:
+            judgement = measured_from_ledger(conductor.plan, conductor.reader.state, criterion, conductor.now())
+        event = CriterionMeasured(criterion=criterion.id, verdict=judgement.verdict, sentence=judgement.sentence)
+        return Doing([event])
+
+    async def _live(self) -> Sequence[AnyEvent]:
+        await self.callbacks.went_live()
+        return ()
+
+    def _end(self, due: EndScope) -> Doing:
+        events: list[AnyEvent] = []
+        if self.scope.checkpoint is not None:
+            return Doing([CheckpointEnded(checkpoint=self.scope.checkpoint, missed=due.missed)])
+        state, phase = self.conductor.reader.state, self.scope.phase
+        if phase is None:
+            return Doing()
+        events.append(PhaseEnded(phase=phase, decision=due.decision, reason=due.reason))
+        if due.decision is Decision.NO_GO and state.rollback is None:
+            return Doing(events, lambda: self._close(Outcome.NO_GO, due.reason))
+        if due.decision is Decision.GO and phase is FlowPhase.REVIEW:
+            return Doing(events, lambda: self._close(Outcome.LIVE, ""))
+        return Doing(events)
+
+    async def _close(self, outcome: Outcome, reason: str) -> Sequence[AnyEvent]:
+        await self.callbacks.closed(outcome)
+        return (LaunchClosed(outcome=outcome, reason=reason),)
+
+
+async def ask(conductor: Conductor, due: AskCheck) -> Doing:
+    """Asks a check as a Prefect task named by its id, and judges. A system that cannot be asked is verdict error."""
+    check = due.check
+    named = ask_check.with_options(task_run_name=check.id)
+    if not conductor.stage.patient:
+        named = impatient(named)
+    try:
+        judgement = await named(check, conductor.systems, conductor.occasion())
+    except SystemFaultError as fault:
+        judgement = Judgement(verdict=Verdict.ERROR, sentence=str(fault))
+    event = CheckJudged(
+        check=check.id, verdict=judgement.verdict, sentence=judgement.sentence, measured=_measured(judgement)
+    )
+    return Doing([event])
+
+
+async def ask_people(conductor: Conductor, due: AskPeople) -> Doing:
+    """Gives the roles that may vouch their forms. A desk that cannot is tried again at the next look."""
+    await conductor.stage.people.ask_for_attestations(conductor.launch, conductor.plan, due.checks)
+    conductor.memory.asked_people |= {check.id for check in due.checks}
+    conductor.reader.refresh()
+    return Doing()
+
+
+def _measured(judgement: Judgement) -> dict[str, Scalar]:
+    return {finding.metric: finding.measured for finding in judgement.findings}

@@ -1,0 +1,55 @@
+"""Effects on databases, caches, stores and content delivery."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from launch.effects.base import Effect
+from launch.model import Text
+
+
+class TakeSnapshot(Effect):
+    """A snapshot of the database instance exists for this launch, is usable, and says how long it is kept."""
+
+    do: Literal["take-snapshot"]
+    keep_days: int = Field(ge=1, le=3650)
+
+
+class Migrate(Effect):
+    """Every migration that the release ships is applied. Recorded before: the newest version that was applied."""
+
+    do: Literal["migrate"]
+
+
+class WarmCache(Effect):
+    """The product has filled its cache: at least `at_least` keys match `pattern`."""
+
+    do: Literal["warm-cache"]
+    pattern: Text
+    at_least: int = Field(ge=1)
+
+
+class SyncAssets(Effect):
+    """The build of `release` lies under its prefix, with content types and cache headers; no other prefix changes."""
+
+    do: Literal["sync-assets"]
+    release: Text = Field(description="Version whose build is published, e.g. `{{ release.version }}`.")
+
+
+class PurgeCache(Effect):
+    """The whole cache was purged for this action, on every provider that is set up."""
+
+    do: Literal["purge-cache"]
+
+
+class SwitchOrigin(Effect):
+    """The edge fetches from `release`'s prefix. Recorded before: the prefix it fetched from."""
+
+    do: Literal["switch-origin"]
+    release: Text = Field(description="Version whose prefix is served, e.g. `{{ release.version }}`.")
+
+
+DeliveryEffect = PurgeCache | SwitchOrigin
+DataEffect = TakeSnapshot | Migrate | WarmCache | SyncAssets | DeliveryEffect

@@ -1,0 +1,99 @@
+"""The compressed clock's arithmetic: which moment of the launch a wall instant shows, by the anchors in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from launch.agenda import moment_of, phase_start
+from launch.events import ClockSet
+from launch.plan import FlowPhase, Plan
+from launch.state import LaunchState
+
+DWELL = timedelta(seconds=20)
+"""How long the clock stays at natural speed where another run begins: starting its process takes seconds of wall."""
+
+
+class Pace:
+    """Anchors in force, oldest first. Without one the launch clock is the wall clock.
+
+    An anchor may lie in the future: "fast from now on, natural speed from that instant on" takes two. A newer event
+    replaces every anchor at or after its own instant.
+    """
+
+    def __init__(self, events: Iterable[ClockSet] = ()) -> None:
+        self._anchors: list[ClockSet] = []
+        self._fastest = 1.0
+        for event in events:
+            self.take(event)
+
+    def take(self, event: ClockSet) -> None:
+        """Puts the next anchor of the ledger in force."""
+        self._anchors = [anchor for anchor in self._anchors if anchor.wall < event.wall] + [event]
+        self._fastest = max(self._fastest, event.speed)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether this launch runs on a clock of its own."""
+        return bool(self._anchors)
+
+    @property
+    def fastest(self) -> float:
+        """The speed of idle stretches, as the launch was opened with."""
+        return self._fastest
+
+    def shows(self, wall: datetime) -> datetime:
+        """The launch moment at a wall instant."""
+        anchor = self._at(wall)
+        return wall if anchor is None else anchor.at + (wall - anchor.wall) * anchor.speed
+
+    def speed(self, wall: datetime) -> float:
+        """How fast the launch clock runs at a wall instant."""
+        anchor = self._at(wall)
+        return 1.0 if anchor is None else anchor.speed
+
+    def arrival(self, wall: datetime) -> datetime | None:
+        """The launch moment at which the clock is to slow down next, if that is planned."""
+        return next((anchor.at for anchor in self._anchors if anchor.wall > wall), None)
+
+    def comes(self, moment: datetime, wall: datetime) -> datetime:
+        """The wall instant, not before `wall`, at which the clock shows `moment` if nobody sets it again."""
+        if not self._anchors:
+            return max(moment, wall)
+        later = [anchor for anchor in self._anchors if anchor.wall > wall]
+        current = self._at(wall) or self._anchors[0]
+        for following in later:
+            if moment <= following.at:
+                break
+            current = following
+        return max(current.wall + (moment - current.at) / current.speed, wall)
+
+    def soonest(self, moment: datetime, wall: datetime) -> datetime:
+        """The earliest wall instant at which the clock could show `moment`, idle all the way."""
+        return wall + max(moment - self.shows(wall), timedelta(0)) / self._fastest
+
+    def _at(self, wall: datetime) -> ClockSet | None:
+        started = [anchor for anchor in self._anchors if anchor.wall <= wall]
+        return started[-1] if started else next(iter(self._anchors), None)
+
+
+def stops(plan: Plan, state: LaunchState) -> Sequence[datetime]:
+    """Moments at which a run of its own begins: every phase and every checkpoint."""
+    if state.t0 is None:
+        return ()
+    starts = [phase_start(plan, state, phase) for phase in FlowPhase]
+    points = [moment_of(state, point.offset) for point in plan.checkpoints] if state.live_at else []
+    return sorted(moment for moment in (*starts, *points) if moment is not None)
+
+
+def hurry_to(plan: Plan, state: LaunchState, now: datetime, wanted: datetime) -> datetime | None:
+    """How far the clock may run fast towards `wanted`; None while it must keep its natural speed.
+
+    An open gate asks people, who live at natural speed; so does the run that begins at a stop.
+    """
+    if any(gate.open for gate in state.gates.values()):
+        return None
+    beginnings = stops(plan, state)
+    if any(stop <= now < stop + DWELL for stop in beginnings):
+        return None
+    return min([wanted, *(stop for stop in beginnings if stop > now)])

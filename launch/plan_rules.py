@@ -1,0 +1,58 @@
+"""The rules that no single item of a plan can see; each finding has a stable code, listed in the plan reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from launch.findings import PlanFinding
+from launch.plan import Plan
+from launch.plan_references import broken_references
+from launch.rules.decisions import broken_decisions
+from launch.rules.effects import broken_effects
+from launch.rules.moments import broken_moments
+from launch.rules.wiring import broken_wiring
+from launch.rules.wording import broken_wording
+
+CODES: dict[str, str] = {
+    "P001": "YAML that a plan does not use: tags, keys that are not words",
+    "P002": "a key written twice",
+    "P003": "an unknown key",
+    "P004": "a missing key",
+    "P005": "a value of the wrong type or form",
+    "P006": "an item that contradicts itself",
+    "P101": "a reference to nothing",
+    "P102": "an id used twice",
+    "P201": "a phase, window or stretch that ends before it starts",
+    "P202": "a moment outside its phase",
+    "P203": "a moment that cannot come: due before it is asked, a checkpoint before go-live",
+    "P210": "a seat that the plan's people cannot fill",
+    "P211": "two gates that decide one thing",
+    "P212": "a gate or trigger that nothing can decide",
+    "P220": "actions that wait for each other",
+    "P221": "an undo that undoes nothing",
+    "P222": "services or groups that wait for each other",
+    "P230": "a ballot (in a ballots file) of somebody who has no seat there",
+    "P231": "an attestation (in a ballots file) of a check that is measured",
+    "P240": "a threshold on a metric that none of its probes measures",
+    "P241": "a threshold whose figure does not fit its comparator",
+    "P242": "a check that nothing can make fail",
+    "P250": "a block address that is not `type-slug/block-name`",
+    "P251": "a system that an environment does not say how to reach",
+    "P252": "a system that nothing uses",
+    "P260": "a template that does not parse",
+    "P261": "channels that fall back on each other",
+}
+
+
+def broken_rules(plan: Plan) -> list[PlanFinding]:
+    """Everything wrong with a plan whose items are each valid, without lines."""
+    return list(_broken(plan))
+
+
+def _broken(plan: Plan) -> Iterator[PlanFinding]:
+    yield from broken_references(plan)
+    yield from broken_moments(plan)
+    yield from broken_decisions(plan)
+    yield from broken_effects(plan)
+    yield from broken_wiring(plan)
+    yield from broken_wording(plan)

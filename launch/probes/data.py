@@ -1,0 +1,140 @@
+"""Questions to databases, caches and queues. Questions to stores and content delivery are in `launch.probes.stores`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from launch.model import Id, Model, Text
+from launch.probes.base import Probe
+from launch.probes.stores import StoreProbe
+
+
+class Replication(Probe):
+    """How far the standby is behind the primary.
+
+    `replication_lag` in s (left out while PostgreSQL cannot tell: a NULL is not zero), `replication_lag_bytes` in
+    bytes, `replicas` = standbys that are streaming. Source: `pg_stat_replication`, and the standby's replay position.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"replication_lag", "replication_lag_bytes", "replicas"})
+
+    ask: Literal["replication"]
+
+
+class SqlValue(Model):
+    """One figure that a query selects: the first column of its only row. No row or NULL is no value."""
+
+    sql: Text = Field(description="A query that reads one value; it runs in a read-only transaction.")
+    unit: str = Field(default="", description="Unit of the value, see the units of thresholds.")
+
+
+class SqlValues(Probe):
+    """Figures that queries select, by metric name (validation queries, settings, limits of roles)."""
+
+    ask: Literal["sql-values"]
+    values: dict[str, SqlValue] = Field(min_length=1)
+
+    def metrics(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+
+class ConnectionPool(Probe):
+    """Whether one service's connection pool is filled, has room and takes new connections.
+
+    `db_connection_errors` in errors: of `attempts` new connections under the service's own role, those that failed.
+    `pool_open` in connections: those the role holds. `pool_use` in %: of the role's connection limit.
+    Source: connecting, `pg_stat_activity`, `pg_roles`.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"db_connection_errors", "pool_open", "pool_use"})
+
+    ask: Literal["connection-pool"]
+    attempts: int = Field(default=5, ge=1, le=50)
+
+
+class MigrationStatus(Probe):
+    """What separates the database's schema from the release's migrations.
+
+    `pending_migrations`: shipped and not applied. `foreign_migrations`: applied and not shipped. Both in migrations;
+    `schema_version`: the newest applied. Source: `schema_migrations` against the release's migration files.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"pending_migrations", "foreign_migrations", "schema_version"})
+
+    ask: Literal["migration-status"]
+
+
+class MigrationRevert(Probe):
+    """Whether the last down migration reached its target.
+
+    `revert_failed` (bool), `migrations_past_target` in migrations. The target is recorded with the Job that
+    reverted the schema; no such Job is no value. Source: Job and `schema_migrations`.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"revert_failed", "migrations_past_target"})
+
+    ask: Literal["migration-revert"]
+
+
+class RedisSetting(Model):
+    """One configuration parameter. With a unit it is read as a number, else as a word."""
+
+    setting: Text
+    unit: str = ""
+
+
+class RedisSettings(Probe):
+    """Configuration parameters by metric name. Source: `CONFIG GET`."""
+
+    ask: Literal["redis-settings"]
+    values: dict[str, RedisSetting] = Field(min_length=1)
+
+    def metrics(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+
+class CachedKeys(Probe):
+    """How many keys match a pattern, under the metric name `named`. Source: `SCAN`."""
+
+    ask: Literal["cached-keys"]
+    pattern: Text
+    named: Text
+
+    def metrics(self) -> frozenset[str]:
+        return frozenset({self.named})
+
+
+class ServiceSettings(Probe):
+    """Numbers from a service's effective configuration, by metric name. Source: the product's admin API."""
+
+    ask: Literal["service-settings"]
+    service: Id
+    values: dict[str, Text] = Field(min_length=1, description="Metric name to name of the setting.")
+
+    def metrics(self) -> frozenset[str]:
+        return frozenset(self.values)
+
+
+class QueueTopology(Probe):
+    """What is missing on a RabbitMQ virtual host.
+
+    `missing_exchanges`, `missing_queues`, `queues_without_dead_letter` (no `x-dead-letter-exchange` by argument or
+    policy, or one that does not exist), `publishers_without_confirms` (channels that publish and are not in confirm
+    mode): all counts. Source: the management API.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset(
+        {"missing_exchanges", "missing_queues", "queues_without_dead_letter", "publishers_without_confirms"}
+    )
+
+    ask: Literal["queue-topology"]
+    exchanges: tuple[Text, ...] = Field(min_length=1)
+    queues: tuple[Text, ...] = Field(min_length=1)
+
+
+DatabaseProbe = Replication | SqlValues | ConnectionPool
+MigrationProbe = MigrationStatus | MigrationRevert
+CacheProbe = RedisSettings | CachedKeys
+DataProbe = DatabaseProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | StoreProbe

@@ -1,0 +1,154 @@
+"""What a rollback has to undo, in which order, and what is left over. Read from the ledger's view, never from a script."""
+
+from __future__ import annotations
+
+from launch.effects import Restore
+from launch.model import Model
+from launch.plan import Action, Plan, Procedure
+from launch.plan.execution import ActionRole, UndoKind
+from launch.plan.rollback import Order
+from launch.plan.schedule import FlowPhase
+from launch.state import LaunchState
+
+
+class UndoStep(Model):
+    """One thing to do in a rollback.
+
+    `id` is what the ledger calls it: the undoing action's own id, or `undo-<action>` where a recorded state is put back
+    without an action of its own. `takes_back` are the applied actions it undoes; `after` the steps that come first.
+    """
+
+    id: str
+    action: str
+    takes_back: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    closing: bool = False
+
+
+class UndoPlan(Model):
+    """Steps of a rollback, what is left on purpose, and what cannot be undone (residue)."""
+
+    steps: tuple[UndoStep, ...]
+    kept: dict[str, str]
+    impossible: dict[str, str]
+
+
+def production_changed(plan: Plan, state: LaunchState) -> bool:
+    """Whether an action that changes production has begun: from here on a NO-GO means a rollback."""
+    return any(
+        action.role is ActionRole.CHANGES and state.effect(action.id).begun_at is not None for action in plan.actions
+    )
+
+
+def procedure_of(plan: Plan, trigger: str) -> Procedure | None:
+    """The procedure that a trigger names, else the plan's first."""
+    named = next((candidate.procedure for candidate in plan.rollback.triggers if candidate.id == trigger), None)
+    return next((one for one in plan.rollback.procedures if named in {None, one.id}), None)
+
+
+def undo_id(action: Action) -> str:
+    """How the ledger calls the undo of an action: the undoing action, or `undo-<action>`."""
+    return action.undo.action or f"undo-{action.id}"
+
+
+def plan_undo(plan: Plan, state: LaunchState, procedure: Procedure) -> UndoPlan:
+    """Everything that was touched, mapped to its undo, ordered so that what depends on a thing is undone before it."""
+    forward = [action for action in plan.actions if _forward(plan, action)]
+    touched = {action.id: action for action in forward if state.effect(action.id).touched}
+    undone = {
+        key: action for key, action in touched.items() if action.undo.how in {UndoKind.BY_ACTION, UndoKind.RESTORE}
+    }
+    steps: dict[str, UndoStep] = {}
+    for action in undone.values():
+        step = undo_id(action)
+        previous = steps.get(step)
+        steps[step] = UndoStep(
+            id=step,
+            action=action.undo.action or action.id,
+            takes_back=(*(previous.takes_back if previous else ()), action.id),
+        )
+    closing = _closing(procedure)
+    steps = {key: step.model_copy(update={"closing": key in closing}) for key, step in steps.items()}
+    own = _procedure_actions(plan, procedure, steps)
+    ordered = {key: _ordered(step, undone, steps, plan, procedure) for key, step in steps.items()}
+    return UndoPlan(
+        steps=(*ordered.values(), *own),
+        kept={key: action.undo.because for key, action in touched.items() if action.undo.how is UndoKind.KEEP},
+        impossible={
+            key: action.undo.because for key, action in touched.items() if action.undo.how is UndoKind.IMPOSSIBLE
+        },
+    )
+
+
+def withdrawals(plan: Plan, state: LaunchState) -> list[UndoStep]:
+    """What a NO-GO takes back although production was not changed: queued mails, announced maintenance."""
+    return [
+        UndoStep(id=f"undo-{action.id}", action=action.id, takes_back=(action.id,))
+        for action in plan.actions
+        if action.undo.on_no_go and state.effect(action.id).touched
+    ]
+
+
+def residue(plan: Plan, state: LaunchState, undo: UndoPlan) -> list[str]:
+    """Exactly what is not as it was: failed and unknown undo steps, what cannot be undone, failed verification."""
+    left = []
+    speaking = {action.id for action in plan.actions if action.speaks}
+    for step in undo.steps:
+        effect = state.effect(step.id)
+        if step.takes_back and not effect.done and step.action not in speaking:
+            fate = effect.result.value if effect.result else "not run"
+            left.append(f"{', '.join(step.takes_back)}: undo {step.id} {fate}; {effect.detail}".rstrip("; "))
+    left += [f"{action}: {why}" for action, why in undo.impossible.items()]
+    if state.rollback is not None:
+        left += [f"{check} did not pass: {state.check(check).sentence}" for check in state.rollback.failed]
+    return left
+
+
+def _forward(plan: Plan, action: Action) -> bool:
+    back = {phase.id for phase in plan.phases if phase.flow_phase is FlowPhase.ROLLBACK}
+    return action.phase not in back and action.role is not ActionRole.ALTERNATIVE
+
+
+def _dependents(plan: Plan, action: str) -> set[str]:
+    found: set[str] = set()
+    frontier = {action}
+    while frontier:
+        frontier = {one.id for one in plan.actions if frontier & set(one.after)} - found
+        found |= frontier
+    return found
+
+
+def _ordered(
+    step: UndoStep, undone: dict[str, Action], steps: dict[str, UndoStep], plan: Plan, procedure: Procedure
+) -> UndoStep:
+    if procedure.order is Order.AS_PRINTED:
+        printed = [action for one in procedure.steps for action in one.actions]
+        place = printed.index(step.id) if step.id in printed else 0
+        before = {action for action in printed[:place] if action in steps}
+    else:
+        dependents = set().union(*(_dependents(plan, action) for action in step.takes_back))
+        before = {undo_id(undone[action]) for action in dependents if action in undone}
+    return step.model_copy(update={"after": tuple(sorted(before - {step.id}))})
+
+
+def _procedure_actions(plan: Plan, procedure: Procedure, steps: dict[str, UndoStep]) -> list[UndoStep]:
+    """The procedure's own actions that take nothing back: announcements, waits, tags, postmortems."""
+    actions = {action.id: action for action in plan.actions}
+    closing = _closing(procedure)
+    own = []
+    for printed in procedure.steps:
+        for name in printed.actions:
+            action = actions[name]
+            follows = [one for one in action.after if one in steps]
+            needless = bool(action.after) and not follows
+            if name in steps or isinstance(action.effect, Restore) or needless:
+                continue
+            own.append(UndoStep(id=name, action=name, after=tuple(follows), closing=name in closing))
+    return own
+
+
+def _closing(procedure: Procedure) -> set[str]:
+    """Actions of the steps after verification (the step without actions): they tell that service is restored."""
+    verification = next((step.n for step in procedure.steps if not step.actions), None)
+    later = [step for step in procedure.steps if verification is not None and step.n > verification]
+    return {action for step in later for action in step.actions}

@@ -1,0 +1,44 @@
+"""Rules on order and undoing: nothing waits for itself, and every undo has something to undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from launch.effects import Restore
+from launch.findings import PlanFinding
+from launch.plan import ActionRole, Plan
+
+
+def broken_effects(plan: Plan) -> Iterator[PlanFinding]:
+    """P220, P221 and P222."""
+    places = {action.id: f"actions[{at}].after" for at, action in enumerate(plan.actions)}
+    yield from _circle("P220", "actions", {one.id: one.after for one in plan.actions}, places)
+    groups = {group.id: f"rollout.groups[{at}].after" for at, group in enumerate(plan.rollout.groups)}
+    yield from _circle("P222", "groups", {one.id: one.after for one in plan.rollout.groups}, groups)
+    services = {service.id: f"rollout.services[{at}].depends_on" for at, service in enumerate(plan.rollout.services)}
+    yield from _circle("P222", "services", {one.id: one.depends_on for one in plan.rollout.services}, services)
+    actions = {action.id: action for action in plan.actions}
+    for at, action in enumerate(plan.actions):
+        undoer = actions.get(action.undo.action or "")
+        if undoer is not None and undoer.role is not ActionRole.UNDOES:
+            problem = f"action {undoer.id!r} has the role {undoer.role.value!r}, so it undoes nothing"
+            right = f"give {undoer.id!r} `role: undoes`"
+            yield PlanFinding(code="P221", path=f"actions[{at}].undo.action", problem=problem, right=right)
+        if isinstance(action.effect, Restore):
+            restored = actions.get(action.effect.of)
+            if restored is not None and isinstance(restored.effect, Restore):
+                problem = f"action {restored.id!r} restores a state itself; restore what changed it in the first place"
+                yield PlanFinding(code="P221", path=f"actions[{at}].effect.of", problem=problem)
+
+
+def _circle(
+    code: str, kind: str, waits: Mapping[str, Sequence[str]], places: Mapping[str, str]
+) -> Iterator[PlanFinding]:
+    sorter = TopologicalSorter({one: [other for other in after if other in waits] for one, after in waits.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = [str(one) for one in error.args[1]]
+        problem = f"these {kind} wait for each other: {' → '.join(reversed(circle))}"
+        yield PlanFinding(code=code, path=places[circle[0]], problem=problem, right="take one of them out")

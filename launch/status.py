@@ -1,0 +1,175 @@
+"""Where a launch stands at one moment: the clock, phases, gates, guards, what comes next and what blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from launch import gates
+from launch.agenda import moment_of
+from launch.events import Decision, GuardState
+from launch.model import Model
+from launch.moments import clock_label, format_duration
+from launch.plan import ActionRole, Mode, Plan
+from launch.state import LaunchState
+
+_UPCOMING = 6
+
+
+class PhaseLine(Model):
+    """One phase: waiting, running, or how it ended."""
+
+    phase: str
+    standing: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    reason: str = ""
+
+
+class GateLine(Model):
+    """One gate. While it is open: the seats it waits for and the criteria that are not met."""
+
+    id: str
+    standing: str
+    deadline: datetime | None = None
+    ballots: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = ()
+
+
+class GuardLine(Model):
+    """One guard that was evaluated."""
+
+    id: str
+    state: str
+    value: float | None = None
+
+
+class Upcoming(Model):
+    """Something that will happen."""
+
+    kind: str
+    id: str
+    at: datetime
+    clock: str
+
+
+class Status(Model):
+    """A launch at one moment of its clock."""
+
+    launch: str
+    product: str
+    release: str
+    environment: str
+    now: datetime
+    t0: datetime
+    clock: str
+    held: str = ""
+    outcome: str = ""
+    phases: tuple[PhaseLine, ...]
+    checks: dict[str, int]
+    gates: tuple[GateLine, ...]
+    guards: tuple[GuardLine, ...]
+    next: tuple[Upcoming, ...]
+    blocks: tuple[str, ...]
+
+
+def status(plan: Plan, state: LaunchState, now: datetime) -> Status:
+    """The view at `now` (launch clock). Raises `ValueError` for a launch that was not opened."""
+    if state.opened is None or state.t0 is None:
+        message = "a launch that was not opened has no status"
+        raise ValueError(message)
+    origin = state.live_at or state.t0
+    return Status(
+        launch=state.launch,
+        product=plan.product.name,
+        release=state.opened.release.version,
+        environment=state.opened.environment,
+        now=now,
+        t0=state.t0,
+        clock=clock_label(origin, now),
+        held=f"{state.hold.by}: {state.hold.reason}" if state.hold else "",
+        outcome=state.outcome.value if state.outcome else "",
+        phases=tuple(_phases(plan, state)),
+        checks=_counts(plan, state, now),
+        gates=tuple(_gate_lines(plan, state, now)),
+        guards=tuple(GuardLine(id=key, state=one.state.value, value=one.value) for key, one in state.guards.items()),
+        next=tuple(sorted(_upcoming(plan, state, now), key=lambda one: one.at)[:_UPCOMING])
+        if not state.outcome
+        else (),
+        blocks=tuple(_blocks(plan, state, now)) if not state.outcome else (),
+    )
+
+
+def _phases(plan: Plan, state: LaunchState) -> Iterator[PhaseLine]:
+    for flow_phase in dict.fromkeys(phase.flow_phase for phase in plan.phases):
+        phase = state.phase(flow_phase)
+        standing = phase.decision.value if phase.decision else "running" if phase.started_at else "waiting"
+        yield PhaseLine(
+            phase=flow_phase.value,
+            standing=standing,
+            started=phase.started_at,
+            ended=phase.ended_at,
+            reason=phase.reason,
+        )
+
+
+def _counts(plan: Plan, state: LaunchState, now: datetime) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for check in plan.checks:
+        answers = state.check(check.id)
+        asked = answers.verdict is not None or answers.attested is not None
+        standing = gates.standing(check, answers, now)
+        name = standing.value if asked or standing is not gates.CheckStanding.MISSING else "not asked"
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _gate_lines(plan: Plan, state: LaunchState, now: datetime) -> Iterator[GateLine]:
+    for gate in plan.gates:
+        current = state.gate(gate.id)
+        ballots = tuple(f"{one.person} {one.decision.value}" for one in current.ballots.values())
+        standing = current.decision.value if current.decision else "open" if current.open else "waiting"
+        yield GateLine(
+            id=gate.id,
+            standing=standing,
+            deadline=current.deadline if current.open else None,
+            ballots=ballots,
+            missing=tuple(gates.missing_seats(gate, current)) if current.open else (),
+            unmet=tuple(gates.unmet(plan, state, gate, now)) if current.open else (),
+        )
+
+
+def _upcoming(plan: Plan, state: LaunchState, now: datetime) -> Iterator[Upcoming]:
+    """What has a moment, has not happened yet, and will."""
+    origin = state.live_at or state.t0
+    waiting = [("check", one.id, one.offset) for one in plan.checks if one.mode is not Mode.ATTESTED]
+    waiting += [("action", one.id, one.offset) for one in plan.actions if one.role is not ActionRole.ALTERNATIVE]
+    waiting += [("gate", one.id, one.offset) for one in plan.gates]
+    waiting += [("checkpoint", one.id, one.offset) for one in plan.checkpoints]
+    for kind, name, offset in waiting:
+        if offset is not None and origin is not None and moment_of(state, offset) > now:
+            moment = moment_of(state, offset)
+            yield Upcoming(kind=kind, id=name, at=moment, clock=clock_label(origin, moment))
+
+
+def _blocks(plan: Plan, state: LaunchState, now: datetime) -> Iterator[str]:
+    """Everything that keeps the launch from going on, in words."""
+    if state.hold is not None:
+        yield f"held by {state.hold.by}: {state.hold.reason}"
+    if state.rollback is not None and state.rollback.ended_at is None:
+        yield f"it is being rolled back ({state.rollback.trigger}, by {state.rollback.by})"
+    for flow_phase, phase in state.phases.items():
+        if phase.decision is Decision.NO_GO:
+            yield f"phase {flow_phase.value} ended NO-GO: {phase.reason or 'no reason recorded'}"
+    for gate in plan.gates:
+        current = state.gate(gate.id)
+        if current.open and current.deadline is not None:
+            left = format_duration(max(current.deadline - now, now - now))
+            yield f"gate {gate.id} is open, {left} left"
+            yield from (f"gate {gate.id} waits for a ballot of {seat}" for seat in gates.missing_seats(gate, current))
+            yield from (f"gate {gate.id}: {sentence}" for sentence in gates.unmet(plan, state, gate, now))
+        elif current.decision in {Decision.NO_GO, Decision.HOLD}:
+            yield f"gate {gate.id} decided {current.decision.value}: {current.reason}"
+    yield from (f"guard {key} is firing" for key, one in state.guards.items() if one.state is GuardState.FIRING)
+    yield from (f"alarm: {alarm.what}: {alarm.detail}" for alarm in state.alarms)

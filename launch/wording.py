@@ -1,0 +1,81 @@
+"""Templates of a plan: rendered in a sandbox, with every variable required."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import JsonValue
+
+from launch.effects.base import Effect
+from launch.errors import PlanError
+from launch.moments import format_offset
+from launch.plan import Plan
+from launch.state import LaunchState
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+
+Words = Mapping[str, object]
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> Template:
+    return _ENVIRONMENT.from_string(text)
+
+
+def render(text: str, words: Words) -> str:
+    """The text with its variables filled. Raises `PlanError` for an unknown variable or broken syntax."""
+    if "{" not in text:
+        return text
+    try:
+        return _compiled(text).render(words)
+    except TemplateError as error:
+        message = f"the template {text[:60]!r} cannot be filled: {error.message or error}"
+        raise PlanError(message) from error
+
+
+def words_of(plan: Plan, state: LaunchState, now: datetime) -> dict[str, object]:
+    """Variables every template may use: launch, product, release, t0, t0_clock, now_offset and gates' neighbours."""
+    opened, t0 = state.opened, state.t0
+    if opened is None or t0 is None:
+        message = "a launch that was not opened has no words"
+        raise ValueError(message)
+    origin = state.live_at or t0
+    local = t0.astimezone(ZoneInfo(plan.launch_time.timezone))
+    return {
+        "launch": state.launch,
+        "product": plan.product.name,
+        "release": opened.release,
+        "t0": t0,
+        "t0_clock": local.strftime("%H:%M %Z"),
+        "now": now,
+        "now_offset": format_offset(_whole_minutes(now, origin)),
+        "plan": plan,
+        "issues": [],
+        "links": [],
+    }
+
+
+def render_effect(effect: Effect, words: Words) -> Effect:
+    """The effect with every string field rendered, validated again."""
+    content = {key: _render_value(value, words) for key, value in effect.model_dump(mode="json").items()}
+    return type(effect).model_validate(content)
+
+
+def _render_value(value: JsonValue, words: Words) -> JsonValue:
+    if isinstance(value, str):
+        return render(value, words)
+    if isinstance(value, list):
+        return [_render_value(one, words) for one in value]
+    if isinstance(value, dict):
+        return {key: _render_value(one, words) for key, one in value.items()}
+    return value
+
+
+def _whole_minutes(now: datetime, origin: datetime) -> timedelta:
+    gap = now - origin
+    return gap - gap % timedelta(minutes=1)

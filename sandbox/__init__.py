@@ -1,0 +1,1 @@
+"""The rehearsal world: real components where a package ships one, the vendor's wire where not, and faults in both."""

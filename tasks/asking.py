@@ -1,0 +1,34 @@
+"""Put a check's probes to its systems and judge the readings."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+
+from launch.plan import Check, Threshold
+from launch.ports import Answers, Occasion, Systems
+from launch.probes.base import Probe
+from launch.readings import Reading
+from launch.verdicts import Judgement, judge
+from tasks.retries import retryable
+
+
+@retryable
+async def ask_check(check: Check, systems: Systems, occasion: Occasion) -> Judgement:
+    """The check's verdict. Raises `SystemFaultError` when a system could not be asked."""
+    return await judged(check.probes, check.limits, systems, occasion)
+
+
+async def judged(
+    probes: tuple[Probe, ...], limits: tuple[Threshold, ...], systems: Systems, occasion: Occasion
+) -> Judgement:
+    """Readings of all probes, in order, held against all limits."""
+    readings = [await _answer(probe, systems, occasion) for probe in probes]
+    return judge(limits, readings, occasion.release)
+
+
+async def _answer(probe: Probe, systems: Systems, occasion: Occasion) -> Reading:
+    system = systems[probe.of]
+    if not isinstance(system, Answers):
+        message = f"system {probe.of!r} cannot be asked"
+        raise TypeError(message)
+    return await anyio.to_thread.run_sync(system.answer, probe, occasion)

@@ -1,0 +1,36 @@
+"""Real components that several test modules share."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    # Not below pytest's own directory: it is closed to user nobody, who runs the server when the tests run as root.
+    directory = Path(tempfile.mkdtemp(prefix="tminus-postgres-"))
+    server = PostgresServer(directory)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: PostgresServer) -> str:
+    """URL of an empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres_server.create_database(name)
+    return postgres_server.url(name)
+
+
+@pytest.fixture(scope="session")
+def small_plan() -> Path:
+    """A valid plan of one page that has every kind of item once."""
+    return Path(__file__).parent / "data" / "small.yaml"
