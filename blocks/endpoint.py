@@ -31,7 +31,7 @@ class Endpoint:
         weakref.finalize(self, opened.close)
         return opened
 
-    def send(  # noqa: PLR0913 - the parts of a request line
+    def send(
         self,
         method: str,
         path: str,
@@ -57,7 +57,7 @@ class Endpoint:
             headers=headers,
         )
 
-    def ask(  # noqa: PLR0913 - the parts of a request line
+    def ask(
         self,
         shape: type[P],
         method: str,

@@ -269,7 +269,7 @@ class Brevo(Block):
             if len(page) < _LOG_PAGE:
                 return events
 
-    def _ask(  # noqa: PLR0913 - a request's parts
+    def _ask(
         self,
         method: str,
         path: str,

@@ -31,7 +31,7 @@ def message_id(key: str) -> str:
     return f"<{uuid.uuid5(_NAMESPACE, key)}@tminus>"
 
 
-def submit(  # noqa: PLR0913 - a mail's fields
+def submit(
     server: SmtpServer,
     *,
     sender: str,

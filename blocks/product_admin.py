@@ -170,7 +170,7 @@ class ProductAdmin(Block):
             key=occasion.key,
         )
 
-    def _call(  # noqa: PLR0913 - the request line plus what its fault must say
+    def _call(
         self,
         method: str,
         path: str,

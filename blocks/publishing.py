@@ -179,7 +179,7 @@ class Confluence(Block):
             raise wire.status_fault(404, system=_WIKI, question=question)
         return spaces[0].id
 
-    def _ask(  # noqa: PLR0913 - a request's parts
+    def _ask(
         self,
         method: str,
         path: str,
@@ -283,7 +283,7 @@ class LinkedIn(Block):
         }
         self._ask("POST", "/posts", f"a post as {state}", post)
 
-    def _ask(  # noqa: PLR0913 - a request's parts
+    def _ask(
         self,
         method: str,
         path: str,

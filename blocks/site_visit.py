@@ -232,7 +232,7 @@ class SiteVisit:
             evidence=(text or "")[:256],
         )
 
-    def fetch(  # noqa: PLR0913 - one seam for all requests of a visit
+    def fetch(
         self,
         method: str,
         url: str,

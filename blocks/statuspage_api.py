@@ -118,7 +118,7 @@ class StatuspageApi:
         response = self._manage("GET", "/subscribers/histogram_by_state", question)
         return read(_Histogram, response, system=SYSTEM, question=question).email
 
-    def open(  # noqa: PLR0913 - an incident's fields
+    def open(
         self,
         title: str,
         status: str,

@@ -199,7 +199,7 @@ class Zendesk(Block):
     def _get(self, model: type[P], path: str, question: str, params: Mapping[str, str]) -> P:
         return read(model, self._ask("GET", path, question, params=params), system=_SYSTEM, question=question)
 
-    def _ask(  # noqa: PLR0913 - a request's parts
+    def _ask(
         self,
         method: str,
         path: str,

@@ -57,7 +57,7 @@ def client(
     )
 
 
-def fetch(  # noqa: PLR0913 - the request line plus the two words that a fault's sentence needs
+def fetch(
     client: httpx.Client,
     method: str,
     url: str,

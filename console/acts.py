@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol
 
 import click
 
@@ -18,91 +19,72 @@ from launch.ledger import Ledger
 from launch.moments import parse_duration
 from launch.verdicts import Verdict
 
-Command = TypeVar("Command", bound=Callable[..., object])
+
+class Act(Protocol):
+    """Something a person does to a launch, with the instants of both clocks. Raises `RefusedError`."""
+
+    def __call__(self, ledger: Ledger, launch: str, *, at: datetime, wall: datetime) -> AnyEvent: ...
 
 
-def _act_options(command: Command) -> Command:
-    """What every act takes: whose it is, and which launch of which ledger."""
-    by = click.option("--by", "person", required=True, metavar="PERSON", help="Id of the person who acts.")
-    launch = click.option("--launch", help="Id of the launch. Default: the open one.")
-    return launch(by(ledger_option(json_option(command))))
+def _act(command: Callable[..., Act]) -> Callable[..., None]:
+    """Makes a command of what builds an act: adds whose it is and on which launch, does it, says what was written."""
 
+    @click.option("--by", "person", required=True, metavar="PERSON", help="Id of the person who acts.")
+    @click.option("--launch", help="Id of the launch. Default: the open one.")
+    @ledger_option
+    @json_option
+    @functools.wraps(command)
+    def taken(*, launch: str | None, url: str | None, as_json: bool, **options: object) -> None:
+        act = command(**options)
+        with existing_ledger(url) as ledger:
+            name = meant(ledger, launch)
+            wall = machine_clock()
+            event = act(ledger, name, at=launch_clock(ledger.records(name), wall), wall=wall)
+        if as_json:
+            print_json({"launch": name, "taken": event.model_dump(mode="json")})
+        else:
+            click.echo(f"{name}: {event.kind} is on the ledger")
 
-def _take(
-    url: str | None, launch: str | None, act: Callable[[Ledger, str, datetime, datetime], AnyEvent], *, as_json: bool
-) -> None:
-    """Does an act on the launch's clock and says what was written."""
-    with existing_ledger(url) as ledger:
-        name = meant(ledger, launch)
-        wall = machine_clock()
-        event = act(ledger, name, launch_clock(ledger.records(name), wall), wall)
-    if as_json:
-        print_json({"launch": name, "taken": event.model_dump(mode="json")})
-    else:
-        click.echo(f"{name}: {event.kind} is on the ledger")
+    return taken
 
 
 @click.command()
 @click.argument("check")
 @click.option("--verdict", type=click.Choice(["pass", "fail"]), default="pass", show_default=True)
 @click.option("--evidence", default="", help="What it rests on, in words or a link; needed for a fail.")
-@_act_options
-def attest(
-    check: str, verdict: str, evidence: str, person: str, launch: str | None, url: str | None, *, as_json: bool
-) -> None:
+@_act
+def attest(check: str, verdict: str, evidence: str, person: str) -> Act:
     """Vouch for CHECK, or against it."""
-
-    def act(ledger: Ledger, name: str, at: datetime, wall: datetime) -> AnyEvent:
-        given = Verdict(verdict)
-        return acts.attest(ledger, name, check=check, person=person, verdict=given, evidence=evidence, at=at, wall=wall)
-
-    _take(url, launch, act, as_json=as_json)
+    return functools.partial(acts.attest, check=check, person=person, verdict=Verdict(verdict), evidence=evidence)
 
 
 @click.command()
 @click.argument("check")
 @click.option("--reason", required=True)
 @click.option("--for", "lasting", required=True, help="How long the waiver covers it: 4h, 2d.")
-@_act_options
-def waive(
-    check: str, reason: str, lasting: str, person: str, launch: str | None, url: str | None, *, as_json: bool
-) -> None:
+@_act
+def waive(check: str, reason: str, lasting: str, person: str) -> Act:
     """Cover CHECK, which did not pass, for a time; its verdict stays what it is."""
     try:
         span = parse_duration(lasting)
     except ValueError as error:
         raise PlanError(str(error), where="--for") from error
-
-    def act(ledger: Ledger, name: str, at: datetime, wall: datetime) -> AnyEvent:
-        return acts.waive(ledger, name, check=check, person=person, reason=reason, lasting=span, at=at, wall=wall)
-
-    _take(url, launch, act, as_json=as_json)
+    return functools.partial(acts.waive, check=check, person=person, reason=reason, lasting=span)
 
 
 @click.command()
 @click.option("--lift", is_flag=True, help="End the hold.")
 @click.option("--reason", default="", help="Needed to hold.")
-@_act_options
-def hold(*, lift: bool, reason: str, person: str, launch: str | None, url: str | None, as_json: bool) -> None:
+@_act
+def hold(*, lift: bool, reason: str, person: str) -> Act:
     """Hold the launch: no effect begins and no gate opens until the hold is lifted; checks and guards go on."""
-
-    def act(ledger: Ledger, name: str, at: datetime, wall: datetime) -> AnyEvent:
-        if lift:
-            return acts.lift(ledger, name, person=person, reason=reason, at=at, wall=wall)
-        return acts.hold(ledger, name, person=person, reason=reason, at=at, wall=wall)
-
-    _take(url, launch, act, as_json=as_json)
+    return functools.partial(acts.lift if lift else acts.hold, person=person, reason=reason)
 
 
 @click.command()
 @click.argument("t0")
 @click.option("--reason", required=True)
-@_act_options
-def slip(t0: str, reason: str, person: str, launch: str | None, url: str | None, *, as_json: bool) -> None:
-    """Move T0 to T0 (with zone); everything before go-live counts from the new one."""
-    moment = parse_instant(t0)
-
-    def act(ledger: Ledger, name: str, at: datetime, wall: datetime) -> AnyEvent:
-        return acts.slip(ledger, name, t0=moment, person=person, reason=reason, at=at, wall=wall)
-
-    _take(url, launch, act, as_json=as_json)
+@_act
+def slip(t0: str, reason: str, person: str) -> Act:
+    """Move T0 to the instant T0 (with zone); everything before go-live counts from the new one."""
+    return functools.partial(acts.slip, t0=parse_instant(t0), person=person, reason=reason)

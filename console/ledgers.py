@@ -13,7 +13,7 @@ import click
 
 from launch.errors import PlanError
 from launch.events import ClockSet, LaunchOpened
-from launch.ledger import Record
+from launch.ledger import Record, UnknownLaunchError
 from launch.pace import Pace
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ def ledger_url(option: str | None) -> str:
 
 @contextmanager
 def existing_ledger(option: str | None) -> Iterator[SqlLedger]:
-    """A ledger that is there already. Raises `PlanError` for one that is not: a typing mistake creates no empty file."""
+    """A ledger that is there already. Raises `PlanError` for one that is not: a typing mistake makes no empty file.
+
+    A launch that is not in it is a `PlanError` too.
+    """
     from blocks.ledger import open_ledger
 
     url = ledger_url(option)
@@ -63,12 +66,14 @@ def existing_ledger(option: str | None) -> Iterator[SqlLedger]:
     ledger = open_ledger(url)
     try:
         yield ledger
+    except UnknownLaunchError as error:
+        raise PlanError(str(error)) from error
     finally:
         ledger.close()
 
 
 def meant(ledger: SqlLedger, launch: str | None) -> str:
-    """The launch that is named, else the only open one, else the newest. Raises `PlanError` where that is not clear."""
+    """The launch that is named, else the only open one, else the newest. Raises `PlanError` if that is not clear."""
     if launch is not None:
         return launch
     launches = ledger.launches()

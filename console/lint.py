@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from pydantic import JsonValue
 
 from console.files import read_plan
 from console.output import json_option, print_json
@@ -24,7 +25,7 @@ def lint(plan: str, *, as_json: bool) -> int:
         loaded = read_plan(plan)
     except InvalidFileError as error:
         if as_json:
-            found = [finding.model_dump(mode="json") for finding in error.findings]
+            found: list[JsonValue] = [finding.model_dump(mode="json") for finding in error.findings]
             print_json({"plan": plan, "findings": found})
         else:
             for finding in error.findings:

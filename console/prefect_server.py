@@ -54,10 +54,14 @@ class RehearsalServer:
         self.url = f"http://127.0.0.1:{port}/api"
         command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", "--lifespan", "on"]
-        environment = os.environ | _SETTINGS | {
-            "PREFECT_HOME": str(self._home),
-            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._database}",
-        }
+        environment = (
+            os.environ
+            | _SETTINGS
+            | {
+                "PREFECT_HOME": str(self._home),
+                "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._database}",
+            }
+        )
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter, no shell
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -99,15 +103,17 @@ class RehearsalServer:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _keep(self) -> None:
-        """Keeps a copy of the fresh database; SQLite's own backup sees a consistent file while the server has it open."""
+        """Keeps a copy of the fresh database; SQLite's backup reads a consistent file while the server has it open."""
         template = self._template
         if template is None or template.exists():
             return
         template.parent.mkdir(parents=True, exist_ok=True)
         partial = template.with_suffix(f".{os.getpid()}")
-        with contextlib.closing(sqlite3.connect(self._database)) as source:
-            with contextlib.closing(sqlite3.connect(partial)) as copy:
-                source.backup(copy)
+        with (
+            contextlib.closing(sqlite3.connect(self._database)) as source,
+            contextlib.closing(sqlite3.connect(partial)) as copy,
+        ):
+            source.backup(copy)
         partial.replace(template)
 
 

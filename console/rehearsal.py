@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from blocks.ledger import open_ledger
 from console.prefect_server import RehearsalServer
-from console.rehearsal_desk import PlayedRuns, Script, ScriptedPeople, Starter, wall_clock
+from console.rehearsal_desk import PlayedRuns, ScriptedPeople, Starter, wall_clock
 from console.systems import SandboxSystems
 from flows.checkpoint import checkpoint
 from flows.countdown import countdown
@@ -26,6 +26,7 @@ from flows.roll_back import roll_back
 from flows.stabilization import stabilization
 from flows.stage import RunKind, Stage, on_stage
 from launch.acts import open_launch
+from launch.ballots_file import Ballots
 from launch.events import AnyEvent
 from launch.ledger import Ledger, Record
 from launch.plan import Plan
@@ -44,7 +45,7 @@ STARTERS: dict[RunKind, Starter] = {
     RunKind.STABILIZATION: lambda launch, _: stabilization(launch),
     RunKind.REVIEW: lambda launch, _: review(launch),
     RunKind.ROLLBACK: lambda launch, _: roll_back(launch),
-    RunKind.CHECKPOINT: lambda launch, subject: checkpoint(launch, subject),
+    RunKind.CHECKPOINT: checkpoint,
 }
 _LEAD = timedelta(minutes=10)
 
@@ -60,10 +61,11 @@ class Request:
     release: Release
     t0: datetime
     environment: str = "sandbox"
-    script: Script = field(default_factory=Script)
+    ballots: Ballots = field(default_factory=Ballots)
     faults: Sequence[Fault] = ()
     until: timedelta | None = None
     seed: int = 0
+    realtime: bool = False
     cache: Path | None = None
 
 
@@ -90,11 +92,12 @@ def default_t0(plan: Plan, today: datetime) -> datetime:
     return candidate.astimezone(UTC)
 
 
-def rehearse(request: Request, tell: Callable[[Record], None]) -> Rehearsed:
-    """Runs the rehearsal and returns its ledger. `tell` sees every record as it is written."""
+def rehearse(request: Request, tell: Callable[[Record], None], stage: Callable[[str], None]) -> Rehearsed:
+    """Runs the rehearsal and returns its ledger. `tell` sees every record as it is written, `stage` what comes before."""
     started = time.monotonic()
+    stage("starting the sandbox and a Prefect server of its own")
     first = min((one.start for one in request.plan.phases if one.start is not None), default=timedelta(0))
-    clock = VirtualClock(request.t0 + first - _LEAD)
+    clock = VirtualClock(request.t0 + first - _LEAD, realtime=request.realtime)
     world = World(now=clock.now, t0=request.t0, seed=request.seed)
     with contextlib.ExitStack() as cleanup:
         server = RehearsalServer(request.cache)
@@ -134,7 +137,7 @@ async def _play(
         clock=clock,
         wall=wall_clock,
         systems=systems,
-        people=ScriptedPeople(ledger, clock, request.script),
+        people=ScriptedPeople(ledger, clock, request.ballots),
         runs=PlayedRuns(clock, STARTERS),
         patient=False,
     )

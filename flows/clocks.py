@@ -91,7 +91,7 @@ class CompressedClock:
 
     async def until(self, moment: datetime) -> None:
         """Lets the clock run fast towards the moment, and sleeps one slice of wall time or less."""
-        self._hurry(moment)
+        self.hurry(moment)
         left = self._pace.comes(moment, self._wall()) - self._wall()
         await self._sleep(_seconds(min(left, SLICE)))
 
@@ -101,7 +101,7 @@ class CompressedClock:
         wall = self._wall()
         if self._pace.soonest(moment, wall) - wall <= PATIENCE:
             return True
-        self._hurry(moment)
+        self.hurry(moment)
         return False
 
     def comes(self, moment: datetime) -> datetime:
@@ -124,7 +124,7 @@ class CompressedClock:
             if self._set(ClockSet(wall=wall, at=self._pace.shows(wall), speed=speed), wall):
                 return
 
-    def _hurry(self, wanted: datetime) -> None:
+    def hurry(self, wanted: datetime) -> None:
         """Fast until `wanted` or the first stop before it, then natural. Leaves an earlier arrival in force."""
         for _ in range(_TRIES):
             self._refresh()

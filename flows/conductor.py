@@ -1,4 +1,4 @@
-"""The one conductor: ask the agenda what is due, do it side by side, write the results down, wait for the next moment."""
+"""The one conductor: ask the agenda what is due, do it side by side, write down what came of it, wait for the next."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flows.conductor import Conductor, Doing
 from launch.agenda import DoEffect
+from launch.day_report import day_report
 from launch.effects import EffectBase, Restore
 from launch.errors import RefusedError, SystemFaultError
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
@@ -37,21 +38,34 @@ class EffectHandler:
                 return self._finished(due, attempt, EffectResult.FAILED, str(fault))
         self.conductor.memory.looked[due.id] = occasion.now
         if state.under_way:
-            return self._go_on(due, target, effect, before, attempt, occasion, seen)
+            return self._go_on(due, target, effect, before, attempt=attempt, occasion=occasion, seen=seen)
         if seen.standing is Standing.HOLDS:
             return self._finished(due, attempt, EffectResult.ALREADY, seen.detail)
-        return self._begin(due, effect, before, attempt, occasion, seen)
+        return self._begin(due, effect, before, attempt=attempt, occasion=occasion, seen=seen)
 
     def _begin(
-        self, due: DoEffect, effect: EffectBase, before: State | None, attempt: int, occasion: Occasion,
+        self,
+        due: DoEffect,
+        effect: EffectBase,
+        before: State | None,
+        *,
+        attempt: int,
+        occasion: Occasion,
         seen: Observation,
     ) -> Doing:
         begun = EffectBegun(action=due.id, attempt=attempt, key=occasion.key, before=seen.state)
         return Doing([begun], lambda: self._apply(due, effect, before, attempt, occasion))
 
     def _go_on(
-        self, due: DoEffect, target: Action, effect: EffectBase, before: State | None, attempt: int,
-        occasion: Occasion, seen: Observation,
+        self,
+        due: DoEffect,
+        target: Action,
+        effect: EffectBase,
+        before: State | None,
+        *,
+        attempt: int,
+        occasion: Occasion,
+        seen: Observation,
     ) -> Doing:
         begun_at = self.conductor.reader.state.effect(due.id).begun_at
         mine = due.id in self.conductor.memory.applied
@@ -86,9 +100,7 @@ class EffectHandler:
             return self._finished(due, attempt, EffectResult.APPLIED, "").events
         return ()
 
-    async def _look(
-        self, due: DoEffect, effect: EffectBase, before: State | None, occasion: Occasion
-    ) -> Observation:
+    async def _look(self, due: DoEffect, effect: EffectBase, before: State | None, occasion: Occasion) -> Observation:
         named = look.with_options(task_run_name=f"look at {due.id}")
         if not self.conductor.stage.patient:
             named = impatient(named)
@@ -105,9 +117,13 @@ class EffectHandler:
             message = f"action {due.action.id!r} restores {action.id!r}, which itself only restores"
             raise RefusedError(message)
         state = self.conductor.reader.state
-        words = words_of(self.conductor.plan, state, self.conductor.now())
+        words = words_of(self.conductor.plan, state, self.conductor.now()) | {"day_report": self._day_report}
         before = state.effect(action.id).before if puts_back else None
         return action, render_effect(action.effect, words), before
+
+    def _day_report(self) -> str:
+        records = self.conductor.stage.ledger.records(self.conductor.launch)
+        return day_report(self.conductor.plan, self.conductor.reader.state, records)
 
     def _finished(self, due: DoEffect, attempt: int, result: EffectResult, detail: str) -> Doing:
         return Doing([EffectFinished(action=due.id, attempt=attempt, result=result, detail=detail)])

@@ -62,9 +62,7 @@ def field_of(check: str) -> str:
     return f"check_{check.replace('-', '_')}"
 
 
-def gate_words(
-    plan: Plan, state: LaunchState, gate: Gate, *, now: datetime, seat: str = "", note: str = ""
-) -> str:
+def gate_words(plan: Plan, state: LaunchState, gate: Gate, *, now: datetime, seat: str = "", note: str = "") -> str:
     """What a ballot decides on: the gate, T0, criteria and what is unmet, ballots so far, and the hash of all this."""
     current = state.gate(gate.id)
     lines = [f"## {gate.name}: your ballot as {_title(plan, seat)}" if seat else f"## {gate.name}", ""]

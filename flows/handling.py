@@ -74,7 +74,7 @@ class PhaseHandler:
     async def __call__(self, due: object) -> Doing:
         return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
 
-    async def _handle(self, due: Due) -> Doing:
+    async def _handle(self, due: Due) -> Doing:  # noqa: C901, PLR0911, PLR0912  one line for each kind of due thing
         match due:
             case AskCheck():
                 return await ask(self.conductor, due)
@@ -131,9 +131,7 @@ class PhaseHandler:
         if due.ruling.decision is None:
             extended = due.ruling.extended_to or self.conductor.now()
             return Doing([GateExtended(gate=due.gate.id, deadline=extended)])
-        event = GateDecided(
-            gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason
-        )
+        event = GateDecided(gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason)
         written = self.conductor.write_if_unchanged(event)
 
         async def say() -> Sequence[AnyEvent]:

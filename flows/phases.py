@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from prefect.states import Cancelled, Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
 
 from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
@@ -76,14 +77,12 @@ def _callbacks(conductor: Conductor) -> Callbacks:
 
 
 async def schedule_checkpoints(conductor: Conductor) -> None:
-    """Schedules every checkpoint from the actual go-live; an earlier attempt's key stays used, so the key counts them."""
+    """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment."""
     state = conductor.reader.state
     for point in conductor.plan.checkpoints:
         at = moment_of(state, point.offset)
         key = f"{conductor.launch}/{point.id}/{at.isoformat()}"
-        await conductor.stage.runs.schedule(
-            conductor.launch, RunKind.CHECKPOINT, at, key=key, subject=point.id
-        )
+        await conductor.stage.runs.schedule(conductor.launch, RunKind.CHECKPOINT, at, key=key, subject=point.id)
 
 
 async def schedule_phases(stage: Stage, launch: str) -> None:
@@ -105,7 +104,7 @@ async def cancel_what_follows(stage: Stage, launch: str) -> None:
 
 
 async def _wait_for_turn(conductor: Conductor, phase: FlowPhase) -> Handover | str:
-    """"" when the phase may start; why not; or a handover while the phase before is still going."""
+    """Empty when the phase may start; else why not, or a handover while the phase before is still going."""
     while True:
         conductor.reader.refresh()
         state = conductor.reader.state

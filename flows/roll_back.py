@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from prefect import flow
-from prefect.states import Completed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
@@ -18,7 +19,9 @@ from launch.rollback_agenda import EndRollback, Restored, SkipUndo, rollback_age
 
 
 @flow(name="roll-back", flow_run_name="roll back {launch}", persist_result=False)
-async def roll_back(launch: str, trigger: str = "captain", tier: str = "urgent", by: str = "captain", reason: str = "") -> State[None]:
+async def roll_back(
+    launch: str, trigger: str = "captain", tier: str = "urgent", by: str = "captain", reason: str = ""
+) -> State[None]:
     """Takes the launch back: undoes what the ledger says was done, verifies, tells, and ends rolled back or partial.
 
     Safe to start twice at once: the second run sees the claim and leaves, or takes over from a run that has died.
@@ -26,7 +29,9 @@ async def roll_back(launch: str, trigger: str = "captain", tier: str = "urgent",
     stage = await stage_for(launch)
     run = stage.runs.current()
     now, wall = stage.clock.now(), stage.wall()
-    mine = claim_rollback(stage.ledger, launch, trigger=trigger, tier=tier, by=by, at=now, wall=wall, run=run)
+    mine = claim_rollback(
+        stage.ledger, launch, trigger=trigger, tier=tier, by=by, at=now, wall=wall, reason=reason, run=run
+    )
     conductor = Conductor(stage, launch)
     claimed = conductor.reader.state.rollback
     if not mine and claimed is not None:
@@ -54,9 +59,7 @@ async def _undo(conductor: Conductor) -> None:
         procedure = procedure_of(conductor.plan, claimed.trigger)
         if procedure is None:
             return
-        look = rollback_agenda(
-            conductor.plan, conductor.reader.state, conductor.now(), procedure, conductor.memory
-        )
+        look = rollback_agenda(conductor.plan, conductor.reader.state, conductor.now(), procedure, conductor.memory)
         if look.due:
             await conductor.carry_out(look.due, handler)
         elif look.next is not None:

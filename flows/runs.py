@@ -59,7 +59,7 @@ class PrefectRuns:
         run = await self.start(launch, kind, parameters, key=key, at=self._clock.soonest(at), name=subject)
         return str(run.id)
 
-    async def start(  # noqa: PLR0913  what Prefect needs to know about a run
+    async def start(
         self,
         launch: str,
         kind: RunKind,

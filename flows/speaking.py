@@ -9,7 +9,7 @@ from launch.agenda import PostUpdate
 from launch.errors import LaunchError
 from launch.events import AnyEvent, GateDecided, GuardState, MessageFailed, MessageSent, MetricsSeen
 from launch.guards import GuardReading
-from launch.plan import Channel, ChannelKind, Gate, Guard, Template
+from launch.plan import Channel, ChannelKind, Gate, Guard, GuardPolarity, Template
 from launch.wording import render, words_of
 from tasks.retries import impatient
 from tasks.telling import Message, tell
@@ -61,11 +61,9 @@ class Speaker:
                 events += await self.post(key, channel.id, template, words)
         return events
 
-    async def post(
-        self, key: str, channel: str, template: Template, more: Mapping[str, object]
-    ) -> list[AnyEvent]:
+    async def post(self, key: str, channel: str, template: Template, more: Mapping[str, object]) -> list[AnyEvent]:
         """Fills a template and says it on a channel, or on its fallback."""
-        words = self._words() | more
+        words = {**self._words(), **more}
         try:
             text, subject = render(template.text, words), render(template.subject, words)
         except LaunchError as error:
@@ -107,20 +105,30 @@ class Speaker:
         return await named(channel, message, self.conductor.systems)
 
     async def _figures(self) -> Mapping[str, float | None]:
+        guards = tuple(self._sources().values())
+        return await impatient(read_newest)(guards, self.conductor.systems, self.conductor.now())
+
+    def _sources(self) -> Mapping[str, Guard]:
+        """Which guard's series a figure is read from: its target's, where there is one, else the first that has it."""
         guards: dict[str, Guard] = {}
-        for guard in self.plan.thresholds:
+        for guard in sorted(self.plan.thresholds, key=lambda one: one.polarity is not GuardPolarity.MUST_HOLD):
             if guard.metric in STATUS_METRICS and guard.query is not None:
                 guards.setdefault(guard.metric, guard)
-        return await impatient(read_newest)(tuple(guards.values()), self.conductor.systems, self.conductor.now())
+        return guards
 
     def _status(self, values: Mapping[str, float | None]) -> dict[str, object]:
         firing = [name for name, view in self.conductor.reader.state.guards.items() if view.state is GuardState.FIRING]
-        silent = [
-            name for name, view in self.conductor.reader.state.guards.items() if view.state is GuardState.NO_DATA
-        ]
+        silent = [name for name, view in self.conductor.reader.state.guards.items() if view.state is GuardState.NO_DATA]
         colour = "red" if firing else "yellow" if silent else "all green"
-        shown = {metric: "no data" if values.get(metric) is None else f"{values[metric]:g}" for metric in STATUS_METRICS}
+        units = {metric: guard.unit for metric, guard in self._sources().items()}
+        shown = {metric: _figure(values.get(metric), units.get(metric, "")) for metric in STATUS_METRICS}
         return {"colour": colour, "issues": [*firing, *silent], **shown}
 
     def _words(self) -> dict[str, object]:
         return words_of(self.plan, self.conductor.reader.state, self.conductor.now())
+
+
+def _figure(value: float | None, unit: str) -> str:
+    if value is None:
+        return "no data"
+    return f"{value:.3g}{unit}" if unit == "%" else f"{value:.3g} {unit}".rstrip()

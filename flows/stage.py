@@ -71,7 +71,7 @@ class Runs(Protocol):
 
 
 class SystemsOf(Protocol):
-    """Loads the systems of a plan in one environment, by block address. Raises `PlanError` naming a block that is not there."""
+    """Loads a plan's systems in one environment, by block address. Raises `PlanError` naming a missing block."""
 
     def __call__(self, plan: Plan, environment: str) -> Systems: ...
 

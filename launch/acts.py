@@ -284,7 +284,16 @@ def may_roll_back(plan: Plan, state: LaunchState, person: str, trigger: str) -> 
 
 
 def claim_rollback(
-    ledger: Ledger, launch: str, *, trigger: str, tier: str, by: str, at: datetime, wall: datetime, run: str = ""
+    ledger: Ledger,
+    launch: str,
+    *,
+    trigger: str,
+    tier: str,
+    by: str,
+    at: datetime,
+    wall: datetime,
+    reason: str = "",
+    run: str = "",
 ) -> bool:
     """Takes the rollback upon this run; False when another run has it. Whoever comes first claims it in the ledger."""
     for _ in range(_TRIES):
@@ -296,7 +305,7 @@ def claim_rollback(
             raise RefusedError(message)
         if state.rollback is not None:
             return bool(run) and state.rollback.run == run
-        event = RollbackClaimed(trigger=trigger, tier=tier, by=by, run=run)
+        event = RollbackClaimed(trigger=trigger, tier=tier, by=by, reason=reason, run=run)
         try:
             ledger.append(launch, event, at=at, wall=wall, expected=state.sequence)
         except ConflictError:

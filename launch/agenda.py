@@ -572,7 +572,7 @@ class _Agenda:
                 self.open_work = True
                 self.future.append(moment)
 
-    def _finish(self) -> list[Due]:
+    def _finish(self) -> list[Due]:  # noqa: PLR0911  one line for each way a phase ends
         phase = self.scope.phase
         if phase is FlowPhase.COUNTDOWN:
             failed = self._failed_change()

@@ -1,4 +1,4 @@
-"""Errors of the launch domain: they carry fields and build their own sentence, and say whether asking again can help."""
+"""Errors of the launch domain: they carry fields, build their own sentence, and say whether asking again can help."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _LONGEST_ANSWER = 256
 
 
 class LaunchError(Exception):
-    """Base of every error a command answers with one sentence. `str(error)` is that sentence: lower case, no full stop."""
+    """Base of every error a command answers with one sentence: `str(error)`, in lower case, without a full stop."""
 
 
 class PlanError(LaunchError):

@@ -74,7 +74,7 @@ class LaunchOpened(Event):
 
 
 class ClockSet(Event):
-    """A compressed clock was anchored: at wall time `wall` the launch clock shows `at` and runs `speed` times as fast."""
+    """A compressed clock was anchored: at wall time `wall` the launch clock shows `at` and runs `speed` times fast."""
 
     volatile = frozenset({"wall", "at", "speed"})
 
@@ -358,6 +358,7 @@ class RollbackClaimed(Event):
     trigger: str
     tier: str
     by: str
+    reason: str = ""
     run: str = ""
 
 

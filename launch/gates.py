@@ -1,4 +1,4 @@
-"""Gate decisions: which ballots count, what is still unmet, and when a gate says GO, NO-GO or HOLD. GO is never a timeout's."""
+"""Gate decisions: which ballots count, what is unmet, when a gate says GO, NO-GO or HOLD. No timeout says GO."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def evidence_hash(plan: Plan, state: LaunchState, gate: Gate, now: datetime) -> 
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def refusal(
+def refusal(  # noqa: PLR0911  one reason after the other
     plan: Plan,
     state: LaunchState,
     gate_id: str,
@@ -109,7 +109,7 @@ def refusal(
         decided = f"; it decided {current.decision.value}" if current.decision else ""
         return f"gate {gate_id!r} is not open{decided}"
     if opening != current.opening:
-        return f"this form belongs to opening {opening} of gate {gate_id!r}; it is now open for the {current.opening}. time"
+        return f"this form belongs to opening {opening} of gate {gate_id!r}, which is now at opening {current.opening}"
     known = next((candidate for candidate in plan.people if candidate.id == person), None)
     if known is None:
         return f"{person!r} is nobody of the plan"

@@ -1,4 +1,4 @@
-"""Guards over time: a condition counts as sustained when it held without a gap for a time, never for a number of samples."""
+"""Guards over time: a condition is sustained when it held without a gap for a time, never for a number of samples."""
 
 from __future__ import annotations
 

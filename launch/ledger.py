@@ -85,7 +85,9 @@ class Ledger(Protocol):
         """The open launch of a product, if there is one."""
 
 
-def chain_hash(launch: str, sequence: int, at: datetime, wall: datetime, event: AnyEvent, previous: str) -> str:
+def chain_hash(  # noqa: PLR0917  a record's content in its own order
+    launch: str, sequence: int, at: datetime, wall: datetime, event: AnyEvent, previous: str
+) -> str:
     """SHA-256 over the canonical JSON of a record's content and the hash before it, in hexadecimal."""
     content = {
         "launch": launch,

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 class Model(BaseModel):
     """A frozen value read from or written to a document; unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="iso8601")
+    # Validators are built when first used: a plan needs one for the whole, not one for each of its 150 classes.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_timedelta="iso8601", defer_build=True)
 
 
 Id = Annotated[

@@ -26,7 +26,7 @@ def parse_duration(text: object) -> timedelta:
 
 
 def parse_offset(text: object) -> timedelta:
-    """`T-60m`, `T0`, `T+4h` as a signed `timedelta` from T0. Raises `ValueError` for anything else, or past two years."""
+    """`T-60m`, `T0`, `T+4h` as a signed `timedelta` from T0. Raises `ValueError` for all else, or past two years."""
     if isinstance(text, timedelta):
         return text
     match = _OFFSET.match(text) if isinstance(text, str) else None

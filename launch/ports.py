@@ -61,7 +61,7 @@ class Observation(Model):
 
 @runtime_checkable
 class Answers(Protocol):
-    """A system that can be asked. `answers` lists the probe classes it takes; `answer` raises only `SystemFaultError`."""
+    """A system that can be asked. `answers` lists its probe classes; `answer` raises only `SystemFaultError`."""
 
     answers: ClassVar[tuple[type[Probe], ...]]
 

@@ -1,4 +1,4 @@
-"""What a rollback has to undo, in which order, and what is left over. Read from the ledger's view, never from a script."""
+"""What a rollback has to undo, in which order, and what is left over: from the ledger's view, never from a script."""
 
 from __future__ import annotations
 

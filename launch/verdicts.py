@@ -110,7 +110,8 @@ def holds(number: float, comparator: Comparator, figure: Scalar) -> Verdict:
             near = _numbers(middle, span) and abs(number - float(middle)) <= float(span)
             return _verdict(holds=near) if _numbers(middle, span) else Verdict.INCONCLUSIVE
         case _:
-            if not _number(figure):
+            # A series says true and false as 1 and 0.
+            if not (_number(figure) or isinstance(figure, bool)):
                 return Verdict.INCONCLUSIVE
             return _verdict(holds=_ordered(number, comparator, float(figure)))
 

@@ -64,7 +64,10 @@ KINDS: dict[str, Kind] = {
     "latency": Kind("95th percentile of response times", "product.latency-ms", _milliseconds, "latency@T+10m=6s"),
     "no-data": Kind("metrics fall silent", "product.no-data", _fixed(True), "no-data@T+5m"),
     "pod-unready": Kind(
-        "pods of a service never get ready", "cluster.unready.{target}", _fixed(True), "pod-unready:export-service@T-45m",
+        "a service never gets ready",
+        "cluster.unready.{target}",
+        _fixed(True),
+        "pod-unready:export-service@T-45m",
         needs_target=True,
     ),
     "migration-fails": Kind(

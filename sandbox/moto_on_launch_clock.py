@@ -122,7 +122,7 @@ def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
     def ignore(_thing: object, _value: str) -> None:
         """Moto sets the final status at creation."""
 
-    def set_object_lock(  # noqa: PLR0913, PLR0917  moto's signature
+    def set_object_lock(  # noqa: PLR0917  moto's signature
         backend: S3Backend,
         bucket_name: str,
         lock_enabled: bool,  # noqa: FBT001

@@ -223,6 +223,7 @@ _MEASURES: Mapping[str, Callable[[Product, datetime], Series]] = {
     "teei:db_pool_utilization:percent": lambda p, at: _one(38 + 6 * p.wobble("pool", at)),
     "teei:redis_hit_ratio:percent": lambda p, at: _one(86 + 4 * p.wobble("cache", at)),
     "teei:critical_feature_broken:count": lambda p, at: _one(p.broken_features(at)),
+    "teei:critical_features_work:bool": lambda p, at: _one(0.0 if p.broken_features(at) else 1.0),
     "teei:error_log_lines:count5m": lambda p, at: _one(len(p.failed_requests(at - timedelta(minutes=5), at))),
     "teei:synthetic_consecutive_failures:count": lambda p, at: _one(2.0 if p.http_5xx_percent(at) >= 50 else 0.0),
     "teei:synthetic_uptime:percent": lambda p, at: _one(100.0 - min(p.http_5xx_percent(at), 100.0)),

@@ -22,7 +22,7 @@ _HANG_SECONDS = 30.0
 
 @dataclass
 class _VendorFailure:
-    """Middleware of one mount: `ok`, `500`, `429`, `hang` (longer than any block waits) or `refuse` (drops the line)."""
+    """Middleware of one mount: `ok`, `500`, `429`, `hang` (longer than a block waits) or `refuse` (drops the line)."""
 
     app: ASGIApp
     world: World
@@ -39,7 +39,7 @@ class _VendorFailure:
                 await response(scope, receive, send)
             case "hang":
                 with anyio.move_on_after(_HANG_SECONDS):
-                    while not self.stopping.is_set():
+                    while not self.stopping.is_set():  # noqa: ASYNC110  set from another thread
                         await anyio.sleep(0.05)
             case "refuse":
                 return

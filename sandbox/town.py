@@ -1,4 +1,4 @@
-"""The whole sandbox: every part on one world and one HTTP server, started side by side, with the blocks that reach it."""
+"""The whole sandbox: every part on one world and one HTTP server, started side by side, and the blocks to reach it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sandbox.parts.cache import CachePart
 from sandbox.parts.cdn import CdnPart
 from sandbox.parts.ci import Ci
 from sandbox.parts.cluster import ClusterPart
+from sandbox.parts.cluster_seed import PREVIOUS
 from sandbox.parts.database import DatabasePart
 from sandbox.parts.evidence import EvidenceStore
 from sandbox.parts.flags import FlagsPart
@@ -46,7 +47,7 @@ Fields = Mapping[str, JsonValue]
 
 
 class Town:
-    """Every part of the TEEI world. `start` brings all up; `stop` leaves no process behind, also after a failed start."""
+    """Every part of the TEEI world. `start` brings all up; `stop` leaves no process, also after a failed start."""
 
     def __init__(self, world: World, *, port: int = 0) -> None:
         self.world = world
@@ -62,6 +63,7 @@ class Town:
         for part in self.parts:
             part.define(world)
         self.server = Server(world, self.parts, port=port)
+        self._launched = False
 
     def start(self) -> None:
         """Starts all parts side by side. Raises `RefusedError` naming the part that did not come up."""
@@ -87,6 +89,15 @@ class Town:
         self.world.tick()
         for part in self.parts:
             part.tick()
+        self._serve()
+
+    def _serve(self) -> None:
+        """Users get what the pods run: once the release ran and no pod runs it any more, its errors are gone too."""
+        released = any(PREVIOUS[service] not in shares for service, shares in self.cluster.versions().items())
+        self._launched = self._launched or released
+        serving = "previous" if self._launched and not released else "release"
+        if self.world.get("product.serving") != serving:
+            self.world.set("product.serving", serving)
 
     def inject(self, fault: Fault) -> datetime:
         """Schedules a fault and returns its moment. Raises `PlanError` for a knob or target nobody has."""

@@ -16,7 +16,10 @@ class VirtualClock:
     Only one player runs between two waits, so that equal runs take equal courses. `on_move` is told after every jump.
     """
 
-    def __init__(self, start: datetime, on_move: Callable[[datetime], None] | None = None) -> None:
+    def __init__(
+        self, start: datetime, on_move: Callable[[datetime], None] | None = None, *, realtime: bool = False
+    ) -> None:
+        self._realtime = realtime
         self.on_move = on_move
         self._now = start
         self._stop: datetime | None = None
@@ -77,6 +80,8 @@ class VirtualClock:
             if self._stop is not None and moment > self._stop:
                 break
             if moment > self._now:
+                if self._realtime:
+                    await asyncio.sleep((moment - self._now).total_seconds())
                 self._now = moment
                 if self.on_move is not None:
                     self.on_move(moment)

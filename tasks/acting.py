@@ -1,4 +1,4 @@
-"""Look at the target of an effect, and apply it. Applying is never repeated blindly: the conductor looks again first."""
+"""Look at the target of an effect, and apply it. Applying is never repeated blind: the conductor looks again first."""
 
 from __future__ import annotations
 

@@ -32,9 +32,7 @@ async def tell(channel: Channel, message: Message, systems: Systems) -> str:
         return await anyio.to_thread.run_sync(lambda: system.announce(state, message.text, key=message.key))
     if isinstance(system, Mailer) and channel.kind is ChannelKind.EMAIL:
         to = [part.strip() for part in where.split(",")]
-        return await anyio.to_thread.run_sync(
-            lambda: system.send(to, message.subject, message.text, key=message.key)
-        )
+        return await anyio.to_thread.run_sync(lambda: system.send(to, message.subject, message.text, key=message.key))
     if isinstance(system, Pager) and channel.kind is ChannelKind.PAGING:
         return await anyio.to_thread.run_sync(lambda: system.page(message.state or "P1", message.text, key=message.key))
     problem = f"channel {channel.id!r} ({channel.kind.value}) is carried by no system that can speak"

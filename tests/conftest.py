@@ -15,7 +15,8 @@ from deployments.postgres import PostgresServer
 def postgres_server() -> Iterator[PostgresServer]:
     # Not below pytest's own directory: it is closed to user nobody, who runs the server when the tests run as root.
     directory = Path(tempfile.mkdtemp(prefix="tminus-postgres-"))
-    server = PostgresServer(directory)
+    # What a test writes need not survive a power cut.
+    server = PostgresServer(directory, settings=("fsync=off", "synchronous_commit=off", "full_page_writes=off"))
     server.start()
     yield server
     server.stop()

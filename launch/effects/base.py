@@ -25,7 +25,7 @@ class Effect(Model):
 
 
 class Restore(Model):
-    """Puts back what the named action changed, from the state recorded before its first effect; never a typed version."""
+    """Puts back what the named action changed, from the state recorded before its first effect, not a typed one."""
 
     do: Literal["restore"]
     of: Id = Field(description="Id of the action whose effect is taken back.")

@@ -13,7 +13,6 @@ from launch.model import Id, Model, Text
 from launch.moments import Duration, Offset
 from launch.plan.items import Integration, Item
 
-
 _WORDS = frozenset(
     {
         Integration.CONFERENCE,

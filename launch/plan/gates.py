@@ -47,7 +47,7 @@ class Seat(Model):
 
 
 class Criterion(Model):
-    """What must hold: in words, and by the ids of the checks that show it (`all_before`: every blocking check so far)."""
+    """What must hold: in words, and by ids of the checks that show it (`all_before`: every blocking check so far)."""
 
     what: Text
     checks: tuple[Id, ...] = ()

@@ -1,4 +1,4 @@
-"""Every question a plan can ask a system. One module per family of systems; the union is closed and checked by types."""
+"""Every question a plan can ask a system. One module per family of systems; the union is closed, types check it."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Visitor:
         url = f"{self.root}/partners/discord/api/v10/channels/1/messages"
         return self._good(self._send("GET", url, step=step, headers={"Authorization": f"Bot {DISCORD_TOKEN}"}), step)
 
-    def _send(  # noqa: PLR0913 - the parts of one request
+    def _send(
         self,
         method: str,
         url: str,

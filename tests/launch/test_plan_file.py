@@ -294,9 +294,9 @@ def test_every_code_has_a_plan_that_shows_it(code: str) -> None:
     [
         ("a: [1,\nb: 2", r"^bad.yaml:3: this is not YAML: "),
         ("\x00", r"^bad.yaml: this is not YAML: "),
-        ("a: 1\n---\nb: 2", "this is not YAML"),
+        ("a: 1\n---\nb: 2", r"^bad.yaml:2: this file holds more than one document"),
         ("[" * 200 + "]" * 200, "nested beyond 40 levels"),
-        ("a: &a [*a]", "nested beyond 40 levels"),
+        ("a: &a [*a]", r"^bad.yaml:1: the alias \*a stands for nothing"),
         (
             "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
             + "".join(f"{n}: &{n} [{','.join([f'*{p}'] * 10)}]\n" for p, n in zip("abcdef", "bcdefg", strict=True)),

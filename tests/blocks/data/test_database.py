@@ -76,7 +76,7 @@ def test_a_wrong_password_is_a_permanent_fault_that_does_not_tell_it(rehearsal):
 
 def test_a_server_that_is_down_is_a_transient_fault():
     database = PostgresDatabase(dsn=SecretStr("postgresql://u:p@127.0.0.1:1/d"), timeout_seconds=2)
-    with pytest.raises(TransientFaultError, match="PostgreSQL 127.0.0.1:1/d"):
+    with pytest.raises(TransientFaultError, match=r"PostgreSQL 127\.0\.0\.1:1/d"):
         database.check()
 
 

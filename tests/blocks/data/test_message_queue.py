@@ -32,7 +32,7 @@ def test_a_complete_host_lacks_nothing(queue, rehearsal, values):
         ("queue.confirms", False, "publishers_without_confirms", 3),
     ],
 )
-def test_what_is_missing_is_counted(queue, rehearsal, turned, values, knob, value, metric, count):
+def test_what_is_missing_is_counted(queue, rehearsal, turned, values, knob, value, metric, count):  # noqa: PLR0917
     turned.set(knob, value)
     assert values(queue.answer(PROBE, rehearsal.occasion()))[metric] == count
 

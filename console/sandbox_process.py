@@ -1,0 +1,125 @@
+"""The sandbox as a process of its own: `tminus up` starts it beside the Prefect server.
+
+Its world follows the clock of the newest sandbox launch in the ledger, and begins anew with each launch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from prefect import get_client
+from pydantic import JsonValue
+
+from blocks.ledger import SqlLedger, open_ledger
+from deployments.registration import save_blocks, wait_for_server
+from launch.events import ClockSet, LaunchOpened
+from launch.pace import Pace
+from sandbox.town import Town
+from sandbox.world import World
+
+_LOOK_SECONDS = 0.5
+_SANDBOX = "sandbox"
+_AHEAD = timedelta(days=8)
+
+
+class FollowedClock:
+    """The launch clock as the ledger tells it; the wall clock while no launch is open. Read from server threads."""
+
+    def __init__(self, ledger: SqlLedger) -> None:
+        self._ledger = ledger
+        self._pace = Pace()
+        self._launch = ""
+        self._seen = 0
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """The moment the launch is at."""
+        with self._lock:
+            return self._pace.shows(datetime.now(UTC))
+
+    def follow(self, launch: str) -> None:
+        """Takes in what was set since the last look."""
+        with self._lock:
+            if launch != self._launch:
+                self._launch, self._seen, self._pace = launch, 0, Pace()
+            for record in self._ledger.records(launch, after=self._seen):
+                self._seen = record.sequence
+                if isinstance(record.event, ClockSet):
+                    self._pace.take(record.event)
+
+
+@click.command()
+@click.option("--ledger", "url", required=True)
+@click.option("--ready", type=click.Path(path_type=Path), required=True, help="Written when the blocks are saved.")
+def serve(url: str, ready: Path) -> None:
+    """Runs the sandbox until it is ended, and saves its blocks on the Prefect server."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    ledger = open_ledger(url)
+    clock = FollowedClock(ledger)
+    opened = newest_sandbox_launch(ledger)
+    town: Town | None = None
+    try:
+        while not stopping.is_set():
+            town = _build(clock, opened)
+            _publish(town, ready)
+            shown = opened
+            while not stopping.wait(_LOOK_SECONDS):
+                opened = newest_sandbox_launch(ledger)
+                if opened != shown:
+                    break
+                if opened is not None:
+                    clock.follow(opened[0])
+                town.tick(clock.now())
+            town.stop()
+            town = None
+    finally:
+        if town is not None:
+            town.stop()
+
+
+def newest_sandbox_launch(ledger: SqlLedger) -> tuple[str, datetime] | None:
+    """Id and T0 of the newest launch in the sandbox, open or over."""
+    for launch in reversed(ledger.launches()):
+        first = ledger.records(launch)[0].event
+        if isinstance(first, LaunchOpened) and first.environment == _SANDBOX:
+            return launch, first.t0
+    return None
+
+
+def _build(clock: FollowedClock, opened: tuple[str, datetime] | None) -> Town:
+    if opened is not None:
+        clock.follow(opened[0])
+    t0 = opened[1] if opened is not None else clock.now() + _AHEAD
+    town = Town(World(now=clock.now, t0=t0))
+    town.start()
+    town.tick(clock.now())
+    return town
+
+
+def _publish(town: Town, ready: Path) -> None:
+    """Saves every block on the Prefect server, and as JSON beside the ready file for whoever wants to look."""
+    fields = town.blocks()
+    asyncio.run(_save(fields))
+    document = {address: dict(content) for address, content in fields.items()}
+    ready.with_name("sandbox-blocks.json").write_text(json.dumps(document, indent=2), encoding="utf-8")
+    ready.write_text(town.server.address, encoding="utf-8")
+
+
+async def _save(fields: Mapping[str, Mapping[str, JsonValue]]) -> None:
+    async with get_client() as client:
+        await wait_for_server(client)
+    await save_blocks(fields)
+
+
+if __name__ == "__main__":
+    sys.exit(serve.main(standalone_mode=False))

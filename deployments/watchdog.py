@@ -1,0 +1,126 @@
+"""The watchdog: a small process beside the worker that finds a launch standing still, and pages once.
+
+It trusts nothing but the ledger for what should have happened, and looks at processes for runs whose worker is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import psutil
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.states import AwaitingRetry, Crashed
+
+from blocks.ledger import SqlLedger
+from deployments.definitions import GUARDED
+from flows.blocks_stage import build_stage, ledger_from_block
+from flows.clocks import machine_clock
+from flows.recover import raise_alarm
+from launch.acts import plan_of
+from launch.errors import LaunchError
+from launch.events import LaunchOpened
+from launch.state import fold
+from launch.watch import Watch, overdue
+
+_LOOK_SECONDS = 5.0
+_GONE_AFTER = timedelta(seconds=10)
+"""A living worker reports a dead process within a second; what is still unreported then has lost its worker."""
+_NEVER_STARTED_AFTER = timedelta(seconds=45)
+_logger = logging.getLogger("tminus.watchdog")
+
+
+class Watchdog:
+    """Looks at every open launch and every run under way."""
+
+    def __init__(self, ledger: SqlLedger, patience: timedelta) -> None:
+        self._ledger = ledger
+        self._patience = patience
+        self._watches: dict[str, Watch] = {}
+        self._missing: dict[UUID, float] = {}
+
+    async def look(self) -> None:
+        """One look: mend runs without a process, raise alarms for what nobody does."""
+        async with get_client() as client:
+            await self._mend(client)
+        for launch in open_launches(self._ledger):
+            await self._watch(launch)
+
+    async def _watch(self, launch: str) -> None:
+        stage = await asyncio.to_thread(build_stage, launch)
+        records = stage.ledger.records(launch)
+        plan, state = plan_of(records), fold(records)
+        watch = self._watches.setdefault(launch, Watch(self._patience))
+        for late in watch.look(overdue(plan, state, stage.clock.now()), machine_clock()):
+            _logger.warning("%s: %s", launch, late.detail)
+            await raise_alarm(stage, launch, plan, late.what, late.detail)
+
+    async def _mend(self, client: PrefectClient) -> None:
+        runs = await _under_way(client)
+        gone = [run for run in runs if _lost_its_process(run)]
+        self._missing = {run.id: self._missing.get(run.id, time.monotonic()) for run in gone}
+        for run in gone:
+            if time.monotonic() - self._missing[run.id] < _GONE_AFTER.total_seconds():
+                continue
+            _logger.warning("%s has no process any more", run.name)
+            # Marked crashed, a run that was begun is recovered by the automation; one that was not is handed out again.
+            running = run.state is not None and run.state.is_running()
+            state: State[object] = Crashed(message="its process is gone") if running else AwaitingRetry()
+            await client.set_flow_run_state(run.id, state, force=True)
+
+
+def open_launches(ledger: SqlLedger) -> list[str]:
+    """Ids of the launches that are not over."""
+    found = []
+    for launch in ledger.launches():
+        first = ledger.records(launch)[0].event
+        if isinstance(first, LaunchOpened) and ledger.open_launch(first.product) == launch:
+            found.append(launch)
+    return found
+
+
+async def _under_way(client: PrefectClient) -> Sequence[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=[GUARDED]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])),
+        )
+    )
+
+
+def _lost_its_process(run: FlowRun) -> bool:
+    """Whether the run's process was on this machine and is gone, or it was handed out long ago and never got one."""
+    host, _, pid = (run.infrastructure_pid or "").rpartition(":")
+    if pid.isdigit() and host in {"", socket.gethostname()}:
+        return not psutil.pid_exists(int(pid))
+    began = run.state.timestamp if run.state is not None else None
+    pending = run.state is not None and run.state.is_pending()
+    return pending and began is not None and machine_clock() - began > _NEVER_STARTED_AFTER
+
+
+def main() -> int:
+    """`python -m deployments.watchdog [SECONDS OF PATIENCE]`: looks every five seconds until it is ended."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    patience = timedelta(seconds=float(sys.argv[1])) if len(sys.argv) > 1 else timedelta(seconds=30)
+    watchdog = Watchdog(ledger_from_block(), patience)
+    while True:
+        try:
+            asyncio.run(watchdog.look())
+        except (LaunchError, PrefectHTTPStatusError, OSError) as error:
+            # A server or ledger that does not answer is what this process outlives.
+            _logger.warning("cannot look: %s", error)
+        time.sleep(_LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

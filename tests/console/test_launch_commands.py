@@ -1,0 +1,226 @@
+"""Commands on a launch: status, acts of persons, audit and report, on a ledger on disk."""
+
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console import ledgers
+from console.main import run
+from launch import events
+from launch.events import Decision, EffectResult, GuardState, Outcome
+from launch.ledger import verify_chain
+from launch.plan.schedule import FlowPhase
+from launch.verdicts import Verdict
+
+MINUTE = timedelta(minutes=1)
+
+
+def gate_opens(story) -> events.GateOpened:
+    deadline = story.t0 - 25 * MINUTE
+    return events.GateOpened(gate="go", plan_hash="p", evidence_hash="e", deadline=deadline)
+
+
+def answered(capfdbinary) -> dict:
+    return json.loads(capfdbinary.readouterr().out)
+
+
+@pytest.fixture
+def as_json(story, capfdbinary):
+    def call(*arguments: str) -> dict:
+        assert run([*arguments, "--ledger", story.url, "--json"]) == 0
+        return answered(capfdbinary)
+
+    return call
+
+
+def test_status_says_what_is_next_and_what_blocks(story, as_json) -> None:
+    story.then(-7 * timedelta(days=1), events.PhaseStarted(phase=FlowPhase.HARDENING))
+    story.then(-2 * timedelta(days=1), events.CheckJudged(check="replica-near", verdict=Verdict.FAIL, sentence="9 s"))
+    story.then(-2 * timedelta(days=1), gate_opens(story))
+    story.then(-2 * timedelta(days=1), events.BallotCast(gate="go", seat="sre", person="ben", decision=Decision.GO))
+    seen = as_json("status")
+    assert seen["clock"].startswith("T-")
+    assert seen["phases"][0] == {
+        "phase": "hardening",
+        "standing": "running",
+        "started": seen["phases"][0]["started"],
+        "ended": None,
+        "reason": "",
+    }
+    gate = seen["gates"][0]
+    assert (gate["standing"], gate["missing"], gate["ballots"]) == ("open", ["captain"], ["ben GO"])
+    assert any("replica-near" in sentence for sentence in gate["unmet"])
+    assert "gate go waits for a ballot of captain" in seen["blocks"]
+    assert seen["checks"] == {"failed": 1, "not asked": 1}
+    assert [one["id"] for one in seen["next"]][:2] == ["go", "deploy"]
+
+
+def test_status_in_words(story, capfd) -> None:
+    assert run(["status", "cockpit-1", "--ledger", story.url]) == 0
+    out = capfd.readouterr().out
+    assert "cockpit-1  Cockpit v2  (sandbox)" in out
+    assert "hardening" in out
+
+
+def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
+    taken = as_json("attest", "staff-briefed", "--by", "ana", "--evidence", "stand-up of today")
+    assert taken["taken"]["kind"] == "check-attested"
+    as_json("hold", "--by", "ben", "--reason", "storm")
+    assert as_json("status")["held"] == "ben: storm"
+    as_json("hold", "--lift", "--by", "ben")
+    later = story.t0 + timedelta(hours=2)
+    as_json("slip", later.isoformat(), "--by", "ana", "--reason", "storm")
+    assert datetime.fromisoformat(as_json("status")["t0"]) == later
+    as_json("waive", "replica-near", "--by", "ana", "--reason", "known", "--for", "4h")
+    verify_chain("cockpit-1", story.ledger.records("cockpit-1"))
+    assert len(story.ledger.records("cockpit-1")) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["attest", "replica-near", "--by", "ana"], "is measured, nobody vouches for it"),
+        (["attest", "staff-briefed", "--by", "ben"], "ben may not vouch for 'staff-briefed'"),
+        (["attest", "staff-brief", "--by", "ana"], "did you mean 'staff-briefed'?"),
+        (["hold", "--by", "eve", "--reason", "x"], "'eve' is nobody of the plan"),
+        (["hold", "--by", "ana"], "a hold needs a reason"),
+        (["hold", "--lift", "--by", "ana"], "the launch is not held"),
+        (["waive", "replica-near", "--by", "ben", "--reason", "x", "--for", "4h"], "ben may not waive"),
+        (["slip", "2020-01-01T00:00Z", "--by", "ana", "--reason", "x"], "lie in the future"),
+    ],
+)
+def test_an_act_against_the_rules_exits_1_and_writes_nothing(story, capfd, arguments, sentence) -> None:
+    assert run([*arguments, "--ledger", story.url]) == 1
+    captured = capfd.readouterr()
+    assert sentence in captured.err
+    assert captured.out == ""
+    assert len(story.ledger.records("cockpit-1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["status", "cockpit-9"], "no launch 'cockpit-9' in this ledger"),
+        (["waive", "replica-near", "--by", "ana", "--reason", "x", "--for", "soon"], "--for: 'soon' is not a duration"),
+        (["slip", "2030-01-01T00:00", "--by", "ana", "--reason", "x"], "has no zone"),
+        (["status", "--watch", "--json"], "do not go together"),
+    ],
+)
+def test_wrong_arguments_exit_2(story, capfd, arguments, sentence) -> None:
+    assert run([*arguments, "--ledger", story.url]) == 2
+    assert sentence in capfd.readouterr().err
+
+
+def test_audit_finds_an_intact_chain_and_where_it_is_broken(story, as_json, capfdbinary) -> None:
+    story.then(-MINUTE, events.HoldPlaced(by="ana", reason="x"), events.HoldLifted(by="ana"))
+    audit = as_json("audit", "verify")
+    assert (audit["intact"], audit["events"], audit["broken_at"]) == (True, 3, None)
+    connection = sqlite3.connect(story.url.removeprefix("sqlite:///"))
+    connection.executescript("DROP TRIGGER event_delete; DELETE FROM event WHERE sequence = 2")
+    connection.close()
+    assert run(["audit", "verify", "--ledger", story.url]) == 1
+    assert (
+        "the ledger of cockpit-1 is broken at event 2: event 3 stands in its place"
+        in capfdbinary.readouterr().err.decode()
+    )
+
+
+def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:
+    story.then(
+        -2 * timedelta(days=1),
+        events.CheckJudged(
+            check="replica-near", verdict=Verdict.FAIL, sentence="replication_lag is 9 s at database, expected < 5 s"
+        ),
+    )
+    story.then(-41 * MINUTE, events.CheckWaived(check="replica-near", person="ana", reason="known", until=story.t0))
+    story.then(-40 * MINUTE, gate_opens(story))
+    story.then(
+        -39 * MINUTE,
+        events.BallotCast(gate="go", seat="captain", person="ana", decision=Decision.GO, reason="fine | really"),
+    )
+    story.then(
+        -39 * MINUTE,
+        events.BallotRefused(gate="go", person="eve", decision="NO-GO", reason="'eve' is nobody of the plan"),
+    )
+    story.then(-38 * MINUTE, events.GateDecided(gate="go", decision=Decision.GO, reason="every seat says GO"))
+    story.then(-30 * MINUTE, events.EffectBegun(action="deploy", attempt=1, key="k"))
+    story.then(-18 * MINUTE, events.EffectFinished(action="deploy", attempt=1, result=EffectResult.APPLIED))
+    story.then(0 * MINUTE, events.WentLive())
+    story.then(5 * MINUTE, events.GuardChanged(guard="errors-high", state=GuardState.FIRING, value=8.25, query="rate"))
+    story.then(5 * MINUTE, events.TriggerFired(trigger="too-many-errors", because="errors-high fires"))
+    story.then(5 * MINUTE, events.RollbackClaimed(trigger="too-many-errors", tier="immediate", by="conductor"))
+    story.then(6 * MINUTE, events.EffectBegun(action="rb-deploy", attempt=1, key="r"))
+    story.then(8 * MINUTE, events.EffectFinished(action="rb-deploy", attempt=1, result=EffectResult.APPLIED))
+    story.then(8 * MINUTE, events.UndoSkipped(action="announce", why="words stay said", residue=True))
+    story.then(9 * MINUTE, events.ServiceRestored())
+    story.then(9 * MINUTE, events.MessageFailed(key="m", channel="war-room", why="503"))
+    story.then(10 * MINUTE, events.RollbackEnded(outcome=Outcome.PARTIAL, residue=("announce: words stay said",)))
+    story.then(10 * MINUTE, events.LaunchClosed(outcome=Outcome.PARTIAL, reason="rolled back"))
+    assert run(["report", "--ledger", story.url]) == 0
+    out = capfd.readouterr().out
+    for words in (
+        "# Launch report: Cockpit, cockpit-1",
+        "| Outcome | partial: rolled back |",
+        "v2 (api v2.1.0)",
+        "### Go or no-go (`go`): GO at ",
+        "| captain | ana | GO | fine \\| really |",
+        "- **replica-near** (The standby is near): failed",
+        "  - waived by ana until",
+        "replication_lag is 9 s at database, expected < 5 s",
+        "| deploy | applied |",
+        "| 12m | 10m | 1 |",
+        "| errors-high | firing | 8.25 | rate |",
+        "| First undo after | 1m |",
+        "| Service restored after | 4m (target unknown (the plan gives no figure)) |",
+        "| Complete after | 5m |",
+        "- announce: words stay said",
+        "| one-hour | One hour | T+1h | - | unknown (it was not held) |",
+        "| calm | No incident | unknown (it was not measured) |",
+        "| war-room | failed | 503 |",
+        "| a ballot was refused | eve at go: 'eve' is nobody of the plan |",
+    ):
+        assert words in out, words
+
+
+def test_the_report_of_a_launch_that_has_hardly_begun_says_what_is_unknown_and_why(story, capfd) -> None:
+    assert run(["report", "--ledger", story.url]) == 0
+    out = capfd.readouterr().out
+    assert "unknown (the launch is still open" in out
+    assert "| Live | unknown (T0 has not been reached) |" in out
+    assert "It was not opened." in out
+    assert "There was none." in out
+
+
+def test_a_closed_launch_is_shown_when_none_is_open(story, as_json) -> None:
+    story.then(-MINUTE, events.LaunchClosed(outcome=Outcome.NO_GO, reason="storm"))
+    seen = as_json("status")
+    assert (seen["outcome"], seen["next"], seen["blocks"]) == ("no-go", [], [])
+    assert seen["clock"] == "T-00:01:00"
+
+
+def test_a_compressed_clock_is_the_launchs_own(story, as_json) -> None:
+    wall = datetime.now(UTC)
+    story.then(-8 * timedelta(days=1), events.ClockSet(wall=wall, at=story.t0 - timedelta(hours=3), speed=1.0))
+    assert as_json("status")["clock"].startswith(("T-02:59", "T-03:00"))
+
+
+def test_the_ledger_is_the_option_then_that_of_up_then_a_file_here(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert ledgers.ledger_url("sqlite:///x.db") == "sqlite:///x.db"
+    assert ledgers.ledger_url(None) == "sqlite:///.tminus/ledger.db"
+    (tmp_path / ".tminus").mkdir()
+    (tmp_path / ".tminus" / "up.json").write_text('{"ledger": "postgresql://h/d", "ui": "http://x"}')
+    assert ledgers.ledger_url(None) == "postgresql://h/d"
+
+
+def test_a_broken_note_of_up_and_a_missing_ledger_are_one_sentence(tmp_path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["status"]) == 2
+    assert "there is no ledger at .tminus/ledger.db" in capfd.readouterr().err
+    assert not (tmp_path / ".tminus").exists()
+    (tmp_path / ".tminus").mkdir()
+    (tmp_path / ".tminus" / "up.json").write_text("{}")
+    assert run(["status"]) == 2
+    assert ".tminus/up.json: it does not name a ledger" in capfd.readouterr().err
