@@ -97,5 +97,10 @@ def _recover(recover: UUID, reason: str) -> RunDeployment:
     return RunDeployment(
         source="selected",
         deployment_id=recover,
-        parameters={"run": "{{ flow_run.id }}", "reason": reason},
+        parameters={"run": _template("{{ flow_run.id }}"), "reason": _template(reason)},
     )
+
+
+def _template(text: str) -> dict[str, str]:
+    # A bare string would be rendered through JSON, which has no form for an id.
+    return {"__prefect_kind": "jinja", "template": text}

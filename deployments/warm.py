@@ -131,6 +131,7 @@ def _run_engine() -> int:
     refresh_global_settings_context()
     setup_logging()
     sys.argv = ["prefect.engine"]
+    sys.modules.pop("prefect.engine", None)
     try:
         runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
     except SystemExit as ended:

@@ -17,7 +17,6 @@ from uuid import UUID
 import psutil
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import AwaitingRetry, Crashed
@@ -26,7 +25,10 @@ from blocks.ledger import SqlLedger
 from deployments.definitions import GUARDED
 from flows.blocks_stage import build_stage, ledger_from_block
 from flows.clocks import machine_clock
+from flows.forms import fields_key
 from flows.recover import raise_alarm
+from flows.runs import ALL, kind_tag, runs_with
+from flows.stage import RunKind
 from launch.acts import plan_of
 from launch.errors import LaunchError
 from launch.events import LaunchOpened
@@ -48,6 +50,7 @@ class Watchdog:
         self._patience = patience
         self._watches: dict[str, Watch] = {}
         self._missing: dict[UUID, float] = {}
+        self._whole: set[tuple[UUID, str]] = set()
 
     async def look(self) -> None:
         """One look: mend runs without a process, raise alarms for what nobody does."""
@@ -65,14 +68,25 @@ class Watchdog:
             _logger.warning("%s: %s", launch, late.detail)
             await raise_alarm(stage, launch, plan, late.what, late.detail)
 
+    async def _takes_no_answer(self, client: PrefectClient, run: FlowRun) -> bool:
+        """Whether a form is suspended without its fields: its process was killed before it could store them."""
+        key = fields_key(str(run.state.state_details.pause_key)) if run.state is not None else ""
+        if (run.id, key) in self._whole:
+            return False
+        found = await client.filter_flow_run_input(run.id, key_prefix=key, limit=1, exclude_keys=set())
+        if found:
+            self._whole.add((run.id, key))
+        return not found
+
     async def _mend(self, client: PrefectClient) -> None:
         runs = await _under_way(client)
         gone = [run for run in runs if _lost_its_process(run)]
+        gone += [run for run in await _waiting(client) if await self._takes_no_answer(client, run)]
         self._missing = {run.id: self._missing.get(run.id, time.monotonic()) for run in gone}
         for run in gone:
             if time.monotonic() - self._missing[run.id] < _GONE_AFTER.total_seconds():
                 continue
-            _logger.warning("%s has no process any more", run.name)
+            _logger.warning("%s has lost its process", run.name)
             # Marked crashed, a run that was begun is recovered by the automation; one that was not is handed out again.
             running = run.state is not None and run.state.is_running()
             state: State[object] = Crashed(message="its process is gone") if running else AwaitingRetry()
@@ -90,12 +104,13 @@ def open_launches(ledger: SqlLedger) -> list[str]:
 
 
 async def _under_way(client: PrefectClient) -> Sequence[FlowRun]:
-    return await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(
-            tags=FlowRunFilterTags(all_=[GUARDED]),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])),
-        )
-    )
+    return await runs_with(client, [GUARDED], [StateType.PENDING, StateType.RUNNING])
+
+
+async def _waiting(client: PrefectClient) -> Sequence[FlowRun]:
+    ballots, attests = kind_tag(RunKind.BALLOT), kind_tag(RunKind.ATTEST)
+    paused = await runs_with(client, [ALL], [StateType.PAUSED])
+    return [run for run in paused if {ballots, attests} & set(run.tags)]
 
 
 def _lost_its_process(run: FlowRun) -> bool:

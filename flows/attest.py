@@ -11,7 +11,7 @@ from prefect.states import Completed
 
 from flows.ballot import release
 from flows.blocks_stage import build_stage
-from flows.forms import NOT_YET, AttestForm, attest_form, attest_words, field_of, holders
+from flows.forms import NOT_YET, AttestForm, attest_form, attest_words, field_of, form_key, holders
 from flows.stage import Stage, staged
 from launch.acts import attest as write_attestation
 from launch.acts import plan_of, settle_gate
@@ -22,7 +22,7 @@ from launch.verdicts import Verdict
 
 
 # Not async: see the ballot.
-@flow(name="attest", flow_run_name="attest {launch}", persist_result=False)
+@flow(name="attest", persist_result=False)
 def attest(launch: str, checks: list[str], roles: list[str]) -> State[None]:
     """Collects what people vouch for: resume this run with your id, pass or fail for each check, and the evidence.
 
@@ -41,7 +41,7 @@ def attest(launch: str, checks: list[str], roles: list[str]) -> State[None]:
         # The fields of the first form stay: an answer given before a crash is read with the form it was given to.
         everything = [one for one in plan.checks if one.id in checks]
         answer = suspend_flow_run(
-            wait_for_input=attest_form(everything, holders(plan, roles), words), key=f"attest/{attempt}"
+            wait_for_input=attest_form(everything, holders(plan, roles), words), key=form_key("attest", attempt)
         )
         note = _write(stage, launch, answer, wanted)
         _settle_gates(stage, launch)

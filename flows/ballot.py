@@ -11,7 +11,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows.blocks_stage import build_stage
-from flows.forms import BallotForm, ballot_form, gate_words, holders
+from flows.forms import BallotForm, ballot_form, form_key, gate_words, holders
 from flows.runs import close_forms, wake_gate
 from flows.stage import Stage, staged
 from launch.acts import cast_ballot, plan_of, settle_gate
@@ -38,7 +38,7 @@ def ballot(launch: str, gate: str, seat: str, opening: int = 1, place: int = 1) 
             closed, words = box.words(note)
             if closed:
                 return Completed(message=closed, name="NotNeeded")
-            answer = suspend_flow_run(wait_for_input=ballot_form(box.people, words), key=f"ballot/{attempt}")
+            answer = suspend_flow_run(wait_for_input=ballot_form(box.people, words), key=form_key("ballot", attempt))
             event = box.put_in(answer)
         if isinstance(event, BallotCast):
             return box.settle(event)
@@ -109,5 +109,5 @@ class _Box:
 async def release(launch: str, gate: str, opening: int, run: str) -> None:
     """Wakes the phase run at a decided gate, then takes away the forms that nobody needs any more."""
     async with get_client() as client:
-        await wake_gate(client, launch, gate)
+        await wake_gate(client, launch, gate, opening)
         await close_forms(client, launch, gate, opening, but=run)

@@ -17,7 +17,7 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.utilities.urls import url_for
 
 from flows.clocks import CompressedClock, LaunchClock
-from flows.runs import PrefectRuns, gate_tag, kind_tag, launch_tag, runs_with, wake_mark
+from flows.runs import PrefectRuns, gate_tag, kind_tag, launch_tag, pause_key, runs_with, waits_for, wake_mark
 from flows.stage import RunKind, WallClock
 from launch.acts import note_resume
 from launch.ledger import Ledger
@@ -91,9 +91,9 @@ class PrefectPeople:
         async with get_client() as client:
             states = await client.read_flow_run_states(UUID(run))
             earlier = [str(one.state_details.pause_key) for one in states if one.type is StateType.PAUSED]
-            if earlier and _is_of(earlier[-1], gate, opening) and not await _woken(client, run, earlier[-1]):
+            if earlier and waits_for(earlier[-1], gate.id, opening) and not await _woken(client, run, earlier[-1]):
                 self._note(launch, gate, run)
-        key = f"phase/{gate.id}/{opening}/{len(earlier)}"
+        key = pause_key(gate.id, opening, len(earlier))
         await self._runs.start(
             launch,
             RunKind.WAKE,
@@ -108,12 +108,8 @@ class PrefectPeople:
         note_resume(self._ledger, launch, gate=gate.id, at=self._clock.now(), wall=self._wall(), run=run)
 
 
-def _is_of(pause_key: str, gate: Gate, opening: int) -> bool:
-    return pause_key.startswith(f"phase/{gate.id}/{opening}/")
-
-
-async def _woken(client: PrefectClient, run: str, pause_key: str) -> bool:
-    mark = wake_mark(pause_key)
+async def _woken(client: PrefectClient, run: str, key: str) -> bool:
+    mark = wake_mark(key)
     found = await client.filter_flow_run_input(UUID(run), key_prefix=mark, limit=10, exclude_keys=set())
     return any(one.key == mark for one in found)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
+from prefect import get_client
 from prefect.input import RunInput
+from prefect.runtime import flow_run
 from pydantic import Field, create_model
 
 from launch import gates
@@ -17,6 +20,7 @@ from launch.state import LaunchState
 
 NOT_YET = "not yet"
 _SHOWN_UNMET = 12
+_MANY = 200
 
 
 class BallotForm(RunInput):
@@ -55,6 +59,26 @@ def attest_form(checks: Sequence[Check], people: Sequence[str], text: str) -> ty
     person = {"person": (str, Field(min_length=1, description=who))}
     model: type[AttestForm] = create_model("AttestForm", __base__=AttestForm, **person, **fields)  # type: ignore[call-overload]  # fields by name
     return model.with_initial_data(description=text)
+
+
+def form_key(prefix: str, attempt: int) -> str:
+    """Key of the n-th form of the flow run around this call.
+
+    Prefect suspends first and stores the form's fields after that. Killed in between, the run waits on a form that
+    takes no answer; started again it finds the key used and unanswered, and takes the next.
+    """
+    run = UUID(str(flow_run.get_id()))
+    with get_client(sync_client=True) as client:
+        fired = client.read_flow_run(run).empirical_policy.pause_keys or set()
+        stored = client.filter_flow_run_input(run, key_prefix=f"suspended-{prefix}-", limit=_MANY, exclude_keys=set())
+    answered = {one.key for one in stored}
+    keys = (f"{prefix}-{attempt}-{again}" for again in range(1, _MANY))
+    return next(key for key in keys if key not in fired or f"suspended-{key}-response" in answered)
+
+
+def fields_key(key: str) -> str:
+    """Where Prefect stores the fields of a form that was suspended with this key."""
+    return f"suspended-{key}-schema"
 
 
 def field_of(check: str) -> str:

@@ -39,9 +39,19 @@ def gate_tag(gate: str, opening: int) -> str:
     return f"gate:{gate}/{opening}"
 
 
-def wake_mark(pause_key: str) -> str:
+def pause_key(gate: str, opening: int, wake_up: int) -> str:
+    """Key of a phase's suspension at a gate. Prefect takes lower case, digits and dashes only."""
+    return f"phase-{gate}-{opening}-{wake_up}"
+
+
+def waits_for(run_key: str, gate: str, opening: int) -> bool:
+    """Whether a suspension's key is one of this opening of this gate."""
+    return run_key.rpartition("-")[0] == f"phase-{gate}-{opening}"
+
+
+def wake_mark(key: str) -> str:
     """Key of the note left with a suspended run when tminus itself resumes it; without one somebody pressed Resume."""
-    return f"woken-{pause_key}"
+    return f"woken-{key}"
 
 
 class PrefectRuns:
@@ -145,10 +155,10 @@ async def wake_run(client: PrefectClient, run: FlowRun) -> bool:
     return False
 
 
-async def wake_gate(client: PrefectClient, launch: str, gate: str) -> int:
-    """Resumes every phase run that is suspended at this gate; how many went on."""
+async def wake_gate(client: PrefectClient, launch: str, gate: str, opening: int) -> int:
+    """Resumes every phase run that is suspended at this opening of a gate; how many went on."""
     waiting = await runs_with(client, [launch_tag(launch)], [StateType.PAUSED])
-    at_gate = [run for run in waiting if _pause_key(run).startswith(f"phase/{gate}/")]
+    at_gate = [run for run in waiting if waits_for(_pause_key(run), gate, opening)]
     return sum([await wake_run(client, run) for run in at_gate])
 
 

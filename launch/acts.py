@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 
 from launch import gates
@@ -47,7 +48,13 @@ def plan_of(records: Sequence[Record]) -> Plan:
     if not isinstance(opened, LaunchOpened):
         message = "the ledger of this launch does not begin with its opening"
         raise RefusedError(message)
-    return Plan.model_validate_json(opened.plan_text)
+    return _plan(opened.plan_text)
+
+
+@lru_cache(maxsize=8)
+def _plan(text: str) -> Plan:
+    """A plan does not change while its launch lasts, and validating it costs as much as a hundred decisions."""
+    return Plan.model_validate_json(text)
 
 
 def open_launch(

@@ -91,25 +91,32 @@ class _Reader:
             # Aliases can multiply without end.
             limits = f"{_DEEPEST} levels or {_MOST_VALUES} values"
             self._stop(f"this is nested beyond {limits}; are there aliases in aliases?", event)
-        self._read.lines[path] = event.start_mark.line + 1
+        self._read.lines[path] = _line(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
+        if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            message = f"the parser gave {event} where a value begins"
+            raise TypeError(message)
         if event.tag not in {None, "!"}:
             self._found("P001", path, f"the tag {event.tag!r} has no meaning in a plan", "leave it out")
         before = self._count
-        value: JsonValue
+        value: JsonValue = []
         match event:
             case yaml.MappingStartEvent():
                 value = self._mapping(path, depth)
             case yaml.SequenceStartEvent():
-                value = []
-                while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
-                    value.append(self._value(item, f"{path}[{len(value)}]", depth + 1))
-            case _:
+                value = self._sequence(path, depth)
+            case yaml.ScalarEvent():
                 value = _scalar(event.value) if event.implicit[0] else str(event.value)
         if event.anchor is not None:
             self._anchors[event.anchor] = value, self._count - before + 1
         return value
+
+    def _sequence(self, path: str, depth: int) -> list[JsonValue]:
+        items: list[JsonValue] = []
+        while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(item, f"{path}[{len(items)}]", depth + 1))
+        return items
 
     def _mapping(self, path: str, depth: int) -> dict[str, JsonValue]:
         found: dict[str, JsonValue] = {}
@@ -122,11 +129,11 @@ class _Reader:
             name = str(key.value)
             inner = f"{path}.{name}" if path else name
             if name in found:
-                self._twice(name, inner, key.start_mark.line + 1)
+                self._twice(name, inner, _line(key))
                 self._value(next(self._events), f"{inner} (again)", depth + 1)
                 continue
             found[name] = self._value(next(self._events), inner, depth + 1)
-            self._read.lines[inner] = key.start_mark.line + 1
+            self._read.lines[inner] = _line(key)
         return found
 
     def _alias(self, event: yaml.AliasEvent) -> JsonValue:
@@ -146,7 +153,11 @@ class _Reader:
         self._read.findings.append(PlanFinding(code=code, path=path, line=line, problem=problem, right=right))
 
     def _stop(self, problem: str, event: yaml.Event) -> NoReturn:
-        raise PlanError(problem, where=f"{self._where}:{event.start_mark.line + 1}")
+        raise PlanError(problem, where=f"{self._where}:{_line(event)}")
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 0
 
 
 def _scalar(text: str) -> JsonValue:

@@ -20,8 +20,8 @@ _NOW = timedelta(0)
 class Moment(Model):
     """One thing that happens. `ends` and `slack` are None where the plan gives no duration or nothing depends on it.
 
-    `slack` is how much later it may end without moving T0 (before T0) or the end of its phase (after); below zero the
-    plan itself is too tight. Gates are counted with their whole window.
+    `slack` is how much later it may end without moving T0 (before T0) or the end of its phase (from T0
+    on); below zero the plan itself is too tight. Gates are counted with their whole window.
     """
 
     kind: str
@@ -144,7 +144,7 @@ def _network(plan: Plan) -> dict[str, _Work]:
     for item in _forward(plan):
         start = item.offset or _NOW
         duration = (item.window if isinstance(item, Gate) else item.duration) or _NOW
-        limit = _NOW if start <= _NOW else max(start + duration, ends.get(item.phase) or start)
+        limit = _NOW if start < _NOW else max(start + duration, ends.get(item.phase) or start)
         work[item.id] = _Work(item.id, start, duration, limit)
     for item in _forward(plan):
         work[item.id].after = tuple(_waits_for(item, plan, work))
@@ -187,7 +187,7 @@ def _waits_for(item: Action | Gate, plan: Plan, work: Mapping[str, _Work]) -> It
 
 def _critical_path(work: Mapping[str, _Work]) -> list[str]:
     """From the work before T0 that can slip least, back along what it waits for."""
-    before = [node for node in work.values() if node.start <= _NOW]
+    before = [node for node in work.values() if node.start < _NOW]
     waited_for = {one for node in before for one in node.after}
     node = min((one for one in before if one.id not in waited_for), key=_tightest, default=None)
     path: list[str] = []
@@ -209,6 +209,9 @@ def _remarks(plan: Plan, t0: datetime, work: Mapping[str, _Work]) -> Iterable[st
         yield f"T0 is a {days[t0.weekday()]}; the plan expects a {days[usual.weekday]}"
     if usual.time is not None and t0.strftime("%H:%M") != usual.time:
         yield f"T0 is at {t0:%H:%M} {usual.timezone}; the plan expects {usual.time}"
-    for node in work.values():
-        if node.slack < _NOW:
-            yield f"{node.id} ends {format_duration(-node.slack)} too late for what waits for it"
+    late = [node for node in work.values() if node.start < _NOW and node.slack < _NOW]
+    passed_on = {one for node in late for one in node.after}
+    for node in late:
+        if node.id not in passed_on:
+            late_by = format_duration(-node.slack)
+            yield f"if everything takes as long as planned, {node.id} ends {late_by} too late for T0"

@@ -77,10 +77,10 @@ class ClusterKnobs:
         facts: tuple[tuple[str, JsonValue, str, str, Callable[[JsonValue, Object], Object]], ...] = (
             (
                 "version",
-                PREVIOUS[service],
-                "version set by hand, past every pipeline",
+                None,
+                "version set by hand, past every pipeline; null takes that back",
                 DEPLOYMENTS,
-                partial(_image, service),
+                _ByHand(service),
             ),
             ("replicas", seed.REPLICAS, "pods wanted", DEPLOYMENTS, _replicas),
             ("limits", True, "whether the container has resource limits", DEPLOYMENTS, partial(_limits, service)),
@@ -119,9 +119,23 @@ _CONTAINER = ("spec", "template", "spec", "containers", "0")
 _ROUTE = ("spec", "http", "0", "route", "0")
 
 
-def _image(service: str, value: JsonValue, body: Object) -> Object:
-    section(body, *_CONTAINER)["image"] = seed.image(service, str(value))
-    return body
+class _ByHand:
+    """Sets an image past every pipeline, and puts back what that replaced unless a pipeline came since."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._set, self._replaced = "", ""
+
+    def __call__(self, value: JsonValue, body: Object) -> Object:
+        container = section(body, *_CONTAINER)
+        current = str(container["image"])
+        by_hand = current == self._set
+        if value is not None:
+            self._replaced = self._replaced if by_hand else current
+            self._set = container["image"] = seed.image(self._service, str(value))
+        elif by_hand:
+            container["image"], self._set = self._replaced, ""
+        return body
 
 
 def _replicas(value: JsonValue, body: Object) -> Object:

@@ -1,8 +1,10 @@
-"""For each check on observability, evidence and the repository: knobs that make exactly that check fail.
+"""For each check and criterion on observability, evidence and the repository: knobs that make exactly that check fail.
 
 Checks that verify an action's outcome (`deployment-freeze-active`, `monitoring-sprint-started`, `rb-version-tagged`)
 are asked after it. Lines of `loki.lines` are written at the moment the knob is turned, so turn it at the check's.
 """
+
+from datetime import timedelta
 
 from pydantic import JsonValue
 
@@ -53,4 +55,10 @@ BREAKS: dict[str, tuple[tuple[str, JsonValue], ...]] = {
     "t4h-error-log-review": (("loki.lines", [{"level": "FATAL", "text": 'msg="out of memory"', "ago_seconds": 3600}]),),
     "rb-version-tagged": (("ci.lost-tags", True),),
     "rb-metrics-normal": (("prometheus.values", {"teei:error_rate:percent": 0.11}),),
+    "sc-synthetic-uptime": (("synthetics.uptime", 88.5),),
+    "sc-activations": (("analytics.customers", 2),),
+    "sc-ttfv": (("analytics.ttfv-minutes", 18),),
 }
+
+SHOWS_AFTER: dict[str, timedelta] = {"final-synthetics-green": timedelta(minutes=1)}
+"""Checks on what runs at an interval: how long a turned knob needs until the next run shows it."""

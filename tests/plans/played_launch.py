@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from console.systems import SandboxSystems
+from launch.day_report import day_report
 from launch.effects import EffectBase, Restore
 from launch.errors import SystemFaultError
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult, LaunchOpened, RollbackClaimed, WentLive
 from launch.ledger import Record
-from launch.plan import Action, Check, Plan
+from launch.plan import Action, Plan, Threshold
 from launch.plan.execution import ActionRole
 from launch.plan.schedule import FlowPhase
 from launch.plan_file import load_plan
-from launch.ports import Acts, Occasion, Standing, State
+from launch.ports import Acts, Observation, Occasion, Standing, State
+from launch.probes.base import Probe
 from launch.release import Release
 from launch.rollback import UndoStep, plan_undo, procedure_of
 from launch.state import LaunchState
@@ -28,11 +31,36 @@ from tasks.asking import judged
 
 PLAN = Path(__file__).parents[2] / "plans" / "teei-csr.yaml"
 T0 = datetime(2026, 11, 23, 7, tzinfo=UTC)
-ROLLBACK = timedelta(hours=25)
-"""Offset of the rollback: after every other moment of the plan, so that one launch serves all checks."""
+ROLLBACK = timedelta(hours=49)
+"""Offset of the rollback: after every other moment that is asked about, so that one launch serves all questions."""
 
 _LAUNCH = "teei-csr-played"
 _LEAD = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A check or a success criterion that systems answer, and the offset from T0 at which it is asked."""
+
+    id: str
+    moment: timedelta
+    probes: tuple[Probe, ...]
+    limits: tuple[Threshold, ...]
+
+
+def questions(plan: Plan) -> list[Question]:
+    """Everything in the plan that systems answer, in the order in which it is asked."""
+    asked = [
+        Question(check.id, ROLLBACK if check.offset is None else check.offset, check.probes, check.limits)
+        for check in plan.checks
+        if check.probes
+    ]
+    asked += [
+        Question(one.id, one.measured_at, one.probes, (*one.thresholds, *one.implied))
+        for one in plan.success_criteria
+        if one.probes
+    ]
+    return sorted(asked, key=lambda question: question.moment)
 
 
 class PlayedLaunch:
@@ -42,8 +70,10 @@ class PlayedLaunch:
         loaded = load_plan(PLAN.read_text())
         self.plan: Plan = loaded.plan
         self.state = LaunchState()
+        self._records: list[Record] = []
         self._back = {phase.id for phase in self.plan.phases if phase.flow_phase is FlowPhase.ROLLBACK}
         self._now = T0 + min(phase.start for phase in self.plan.phases if phase.start is not None) - _LEAD
+        self._reached = timedelta.min
         self.town = Town(World(now=lambda: self._now, t0=T0))
         services = {service.id: service.version for service in self.plan.rollout.services}
         self._write(
@@ -64,12 +94,10 @@ class PlayedLaunch:
         """Ends every process of the sandbox."""
         self.town.stop()
 
-    def moment(self, check: Check) -> timedelta:
-        """Offset at which a check is asked; checks of the rollback have none in the plan."""
-        return ROLLBACK if check.offset is None else check.offset
-
     def reach(self, offset: timedelta) -> None:
         """Carries out every action up to this offset, in the order of the plan, and moves the clock there."""
+        assert self._reached <= offset, "a launch goes forward only: run these tests in their order"
+        self._reached = offset
         for action in sorted(self._forward(), key=lambda action: action.offset or timedelta(0)):
             if action.offset is not None and action.offset <= offset and not self.state.effect(action.id).done:
                 self._go(T0 + action.offset)
@@ -85,18 +113,18 @@ class PlayedLaunch:
         """Moves the clock on."""
         self._go(self._now + duration)
 
-    def ask(self, checks: Iterable[Check]) -> dict[str, Judgement]:
-        """Asks checks side by side, as a phase does; a system that cannot be asked is an error, as in the ledger."""
+    def ask(self, asked: Iterable[Question]) -> dict[str, Judgement]:
+        """Puts questions side by side, as a phase does; a system that cannot be asked is an error, as in the ledger."""
         self.pass_time(timedelta(seconds=1))
-        return asyncio.run(self._ask(tuple(checks)))
+        return asyncio.run(self._ask(tuple(asked)))
 
-    async def _ask(self, checks: Sequence[Check]) -> dict[str, Judgement]:
-        answers = await asyncio.gather(*(self._judgement(check) for check in checks))
-        return {check.id: answer for check, answer in zip(checks, answers, strict=True)}
+    async def _ask(self, asked: Sequence[Question]) -> dict[str, Judgement]:
+        answers = await asyncio.gather(*(self._judgement(question) for question in asked))
+        return {question.id: answer for question, answer in zip(asked, answers, strict=True)}
 
-    async def _judgement(self, check: Check) -> Judgement:
+    async def _judgement(self, question: Question) -> Judgement:
         try:
-            return await judged(check.probes, check.limits, self._systems, self._occasion())
+            return await judged(question.probes, question.limits, self._systems, self._occasion())
         except SystemFaultError as fault:
             return Judgement(verdict=Verdict.ERROR, sentence=str(fault))
 
@@ -129,7 +157,8 @@ class PlayedLaunch:
     def _carry_out(self, name: str, action: Action, target: Action, before: State | None = None) -> None:
         """Looks, begins, applies, and looks until it holds, fails or its time is over; the view tells which."""
         assert not isinstance(target.effect, Restore)
-        effect = render_effect(target.effect, words_of(self.plan, self.state, self._now))
+        words = words_of(self.plan, self.state, self._now)
+        effect = render_effect(target.effect, words | {"day_report": self._day_report})
         key = f"{_LAUNCH}/{name}/1"
         system = self._systems[effect.on]
         assert isinstance(system, Acts)
@@ -148,10 +177,13 @@ class PlayedLaunch:
         result = EffectResult.APPLIED if holds else EffectResult.FAILED
         self._write(EffectFinished(action=name, attempt=1, result=result, detail=seen.detail))
 
-    def _look(self, system: Acts, effect: EffectBase, before: State | None, key: str):
+    def _look(self, system: Acts, effect: EffectBase, before: State | None, key: str) -> Observation:
         if before is None:
             return system.observe(effect, self._occasion(key))
         return system.observe_restored(effect, before, self._occasion(key))
+
+    def _day_report(self) -> str:
+        return day_report(self.plan, self.state, self._records)
 
     def _occasion(self, key: str = "") -> Occasion:
         assert self.state.opened is not None
@@ -171,6 +203,8 @@ class PlayedLaunch:
 
     def _write(self, event: AnyEvent) -> None:
         place = self.state.sequence + 1
-        self.state.apply(
-            Record(launch=_LAUNCH, sequence=place, at=self._now, wall=self._now, event=event, previous="", hash="")
-        )
+        record = Record(
+            launch=_LAUNCH, sequence=place, at=self._now, wall=self._now, event=event, previous="", hash=""
+        )  # fmt: skip
+        self._records.append(record)
+        self.state.apply(record)

@@ -1,0 +1,167 @@
+"""The agenda of a phase or of a checkpoint, from the topics it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from launch import gates
+from launch.agenda.items import (
+    Agenda,
+    AskPeople,
+    Due,
+    EndScope,
+    GoLive,
+    MeasureCriterion,
+    PostUpdate,
+    StartRollback,
+    moment_of,
+    phase_end,
+    phase_start,
+)
+from launch.agenda.watching import Watching
+from launch.events import Decision
+from launch.moments import format_offset
+from launch.plan import Check, Checkpoint, Mode
+from launch.plan.schedule import FlowPhase
+
+
+class Whole(Watching):
+    """The agenda of a phase or of a checkpoint, urgent things first."""
+
+    def build(self) -> Agenda:
+        if self._over():
+            return Agenda(())
+        if self.scope.checkpoint is not None:
+            point = next(one for one in self.plan.checkpoints if one.id == self.scope.checkpoint)
+            return self._checkpoint(point)
+        return self._phase()
+
+    def _phase(self) -> Agenda:
+        urgent = list(self._rollbacks())
+        if urgent:
+            return Agenda(tuple(urgent[:1]))
+        due: list[Due] = list(self._triggers())
+        due += self._guards()
+        due += self._settlements()
+        stopped = self._no_go()
+        if stopped is not None:
+            due += self._withdraw()
+            return self._agenda(due or [EndScope(Decision.NO_GO, stopped)])
+        barrier = self._barrier()
+        due += self._effects(barrier)
+        due += self._checks(barrier)
+        due += self._attestations(barrier)
+        due += self._criteria()
+        due += self._gate_openings(busy=bool(due))
+        due += self._updates()
+        if not due and not self.open_work:
+            due += self._finish()
+        return self._agenda(due)
+
+    def _over(self) -> bool:
+        if self.state.outcome is not None:
+            return True
+        if self.scope.checkpoint is not None:
+            return self.scope.checkpoint in self.state.checkpoints
+        return self.scope.phase is not None and self.state.phase(self.scope.phase).decision is not None
+
+    def _updates(self) -> Iterator[Due]:
+        start, end = self._span()
+        for cadence in self.plan.comms.cadences:
+            if cadence.every is None or cadence.start is None or cadence.end is None:
+                continue
+            latest, following = self._tick(cadence.start, cadence.end, cadence.every, start, end)
+            if following is not None and following < end:
+                self.future.append(following)
+            if latest is None or latest == end or self.state.t0 is None:
+                continue
+            key = f"{cadence.id}@{format_offset(latest - (self.state.live_at or self.state.t0))}"
+            if key not in self.state.messages:
+                yield PostUpdate(cadence, key)
+
+    def _criteria(self) -> Iterator[Due]:
+        if self.scope.phase is not FlowPhase.REVIEW:
+            return
+        start = phase_start(self.plan, self.state, FlowPhase.REVIEW) or self.now
+        for criterion in self.plan.success_criteria:
+            moment = max(moment_of(self.state, criterion.measured_at), start)
+            if criterion.id in self.state.criteria:
+                continue
+            if moment <= self.now:
+                yield MeasureCriterion(criterion)
+            else:
+                self.open_work = True
+                self.future.append(moment)
+
+    def _finish(self) -> list[Due]:  # noqa: PLR0911  one line for each way a phase ends
+        phase = self.scope.phase
+        if phase is FlowPhase.COUNTDOWN:
+            failed = self._failed_change()
+            if failed:
+                return [StartRollback("captain", "urgent", f"{failed} failed, so the product cannot go live")]
+            if self.state.live_at is None:
+                return [GoLive()]
+            return [EndScope(Decision.GO)]
+        if phase is None:
+            return []
+        end = phase_end(self.plan, self.state, phase)
+        if phase is FlowPhase.REVIEW:
+            return self._close_review(end)
+        if end is not None and end > self.now and phase is FlowPhase.STABILIZATION:
+            self.future.append(end)
+            return []
+        return [EndScope(Decision.GO)]
+
+    def _close_review(self, end: datetime | None) -> list[Due]:
+        if end is not None and end > self.now:
+            self.future.append(end)
+            return []
+        late = [point for point in self.plan.checkpoints if point.id not in self.state.checkpoints]
+        if late:
+            self.future.append(self.now + timedelta(minutes=1))
+            return []
+        return [EndScope(Decision.GO)]
+
+    def _checkpoint(self, point: Checkpoint) -> Agenda:
+        moment = moment_of(self.state, point.offset)
+        if self.state.rollback is not None:
+            return Agenda((EndScope(Decision.NO_GO, "rolled back", point.criteria),))
+        if moment > self.now:
+            return Agenda((), moment)
+        due: list[Due] = []
+        for action in self.plan.actions:
+            if action.id in point.actions:
+                due += self._effect(action.model_copy(update={"offset": point.offset}), None)
+        checks = [check for check in self.plan.checks if check.id in point.criteria]
+        for check in checks:
+            if check.mode is not Mode.ATTESTED:
+                due += self._check(check.model_copy(update={"offset": point.offset}), None)
+        people = [
+            check
+            for check in checks
+            if check.mode is not Mode.AUTOMATED
+            and self.state.check(check.id).attested is None
+            and check.id not in self.memory.asked_people
+        ]
+        if people:
+            due.append(AskPeople(tuple(people)))
+        if not due and not self.open_work:
+            due += self._close_checkpoint(point, checks, moment)
+        return self._agenda(due)
+
+    def _close_checkpoint(self, point: Checkpoint, checks: list[Check], moment: datetime) -> list[Due]:
+        missed = tuple(
+            check.id
+            for check in checks
+            if gates.standing(check, self.state.check(check.id), self.now)
+            not in {gates.CheckStanding.PASSED, gates.CheckStanding.WAIVED}
+        )
+        deadline = moment + max(point.duration or timedelta(0), timedelta(hours=1))
+        if any(self._awaits_person(check) for check in checks) and self.now < deadline:
+            self.future.append(deadline)
+            return []
+        return [EndScope(Decision.GO, missed=missed)]
+
+    def _awaits_person(self, check: Check) -> bool:
+        return check.mode is not Mode.AUTOMATED and self.state.check(check.id).attested is None
