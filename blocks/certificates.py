@@ -108,7 +108,7 @@ class Certificates(Block):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         endpoint = self._endpoint(host)
-        question = "for its certificate"
+        question = "its certificate"
         try:
             with (
                 socket.create_connection(endpoint, timeout=self.timeout_seconds) as plain,

@@ -103,7 +103,7 @@ class _Jobs(Payload):
 class GitHubRepository(Block):
     """A repository at GitHub (or GitHub Enterprise Server)."""
 
-    _block_type_name = "GitHub Repository"
+    _block_type_name = "GitHub project"
     _block_type_slug = "github"
     _description = (
         "Rulesets, tags, files and workflow runs: https://docs.github.com/rest. A fine-grained token needs "

@@ -117,7 +117,7 @@ class JourneyRunner(Block):
     def check(self) -> str:
         """Proves that the runner answers and takes the token. Raises `SystemFaultError`."""
         with self._client() as client:
-            wire.fetch(client, "GET", "/journeys", system=self.url, question="for its list of journeys")
+            wire.fetch(client, "GET", "/journeys", system=self.url, question="its list of journeys")
         return f"{self.url} takes the token"
 
     def answer(self, probe: Journey | JourneySuite, occasion: Occasion) -> Reading:
@@ -154,7 +154,7 @@ class JourneyRunner(Block):
         )
 
     def _suite_report(self, client: httpx.Client, suite: str, occasion: Occasion) -> _Report:
-        question = f"for the latest run of suite {suite}"
+        question = f"the latest run of suite {suite}"
         path = f"/suites/{quote(suite, safe='')}/latest"
         answered = wire.fetch(client, "GET", path, system=self.url, question=question, ok={200, 404})
         if answered.is_success:
@@ -168,7 +168,7 @@ class JourneyRunner(Block):
         return self._run(client, {"id": identity, "suite": suite, "target": self.target})
 
     def _run(self, client: httpx.Client, order: dict[str, JsonValue]) -> _Report:
-        question = f"to run {order.get('journey') or order.get('suite')}"
+        question = f"run {order.get('journey') or order.get('suite')}"
         begun = wire.fetch(client, "POST", "/runs", system=self.url, question=question, json=dict(order))
         run = read(_Run, begun, system=self.url, question=question)
         if run.report is None:

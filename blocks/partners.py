@@ -73,7 +73,7 @@ class Partners(Block):
     def check(self) -> str:
         """Proves that every partner answers, whatever it thinks of the key. Raises `SystemFaultError`."""
         for partner, api in self.apis.items():
-            self._ask(partner, "GET", api.key_path, question="to be reachable", ok=_ANSWERED)
+            self._ask(partner, "GET", api.key_path, question="be reachable", ok=_ANSWERED)
         return f"{', '.join(sorted(self.apis))} answer"
 
     def answer(self, probe: PartnerQuestion, occasion: Occasion) -> Reading:
@@ -121,14 +121,14 @@ class Partners(Block):
         return any(webhook.url == url and webhook.active for webhook in held)
 
     def _delivery(self, partner: str, occasion: Occasion) -> Reading:
-        question = f"to send a test delivery to {partner}"
+        question = f"send a test delivery to {partner}"
         body: JsonValue = {"reference": f"{occasion.launch}/{occasion.now.isoformat()}"}
         headers = {"Authorization": f"Bearer {self.product_token.get_secret_value()}"}
         with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
             path = f"/v1/integrations/{partner}/test-delivery"
             sent = wire.fetch(client, "POST", path, system=self.product_url, question=question, json=body)
         delivery = read(_Delivery, sent, system=self.product_url, question=question)
-        question = f"for event {delivery.event_id}"
+        question = f"event {delivery.event_id}"
         found = self._ask(
             partner, "GET", f"/v1/events/{delivery.event_id}", question=question, ok={*range(200, 300), 404}
         )

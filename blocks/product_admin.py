@@ -125,7 +125,7 @@ class ProductAdmin(Block):
             case ProvisionTenants():
                 for identity in self._added(effect, before):
                     path = f"/admin/tenants/{quote(identity, safe='')}"
-                    self._call("DELETE", path, question="to remove a tenant", ok={200, 204, 404}, key=occasion.key)
+                    self._call("DELETE", path, question="remove a tenant", ok={200, 204, 404}, key=occasion.key)
             case _:
                 assert_never(effect)
 
@@ -145,13 +145,13 @@ class ProductAdmin(Block):
         self._call(
             "PUT",
             "/admin/maintenance",
-            question="to set the maintenance banner",
+            question="set the maintenance banner",
             json=banner.model_dump(mode="json"),
             key=occasion.key,
         )
 
     def _tenants(self, plan: str) -> list[_Tenant]:
-        question = f"for the tenants of plan {plan}"
+        question = f"the tenants of plan {plan}"
         response = self._call("GET", f"/admin/tenants?plan={quote(plan, safe='')}", question=question)
         return read(_Tenants, response, system=self.url, question=question).tenants
 
@@ -159,7 +159,7 @@ class ProductAdmin(Block):
         self._call(
             "PUT",
             f"/admin/tenants/{quote(tenant.id, safe='')}",
-            question=f"to create tenant {tenant.id}",
+            question=f"create tenant {tenant.id}",
             json={
                 "name": tenant.name,
                 "plan": effect.plan,

@@ -122,8 +122,8 @@ class SiteVisit:
         )
 
     def _holds(self, page: Page) -> bool:
-        # A 4xx means that the page is not published; a 5xx says nothing about that and is a fault.
-        found = self.fetch(page.method, page.url, question="whether it is published", ok=range(200, 500))
+        # A 4xx means that the page is not published; a 429 or 5xx says nothing about that and is a fault.
+        found = self.fetch(page.method, page.url, question="whether it is published", ok=wire.ANY_ANSWER)
         allowed = [method.strip() for method in found.headers.get("allow", "").split(",")]
         return (
             found.is_success
@@ -132,7 +132,7 @@ class SiteVisit:
         )
 
     def security_txt(self, probe: SecurityTxt, occasion: Occasion) -> Reading:
-        found = self.fetch("GET", probe.url, question="the vulnerability disclosure policy", ok=range(200, 500))
+        found = self.fetch("GET", probe.url, question="the vulnerability disclosure policy", ok=wire.ANY_ANSWER)
         lines = found.text.splitlines() if found.is_success else []
         fields = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         expires = next((moment for name, value in fields if name == "expires" and (moment := _moment(value))), None)
@@ -217,7 +217,7 @@ class SiteVisit:
 
     def _asset(self, probe: PageAssets, asset: Asset) -> httpx.Response:
         url = urljoin(probe.url, asset.url)
-        return self.fetch("GET", url, question="the asset and its cache header", ok=range(200, 500))
+        return self.fetch("GET", url, question="the asset and its cache header", ok=wire.ANY_ANSWER)
 
     def banner(self, probe: MaintenanceBanner, occasion: Occasion) -> Reading:
         page = self.fetch("GET", probe.url, question="whether the maintenance banner is shown")

@@ -18,6 +18,8 @@ from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultE
 SUCCESS: Container[int] = range(200, 300)
 # 408 and 425 ask for a repetition by definition; 429 and every 5xx say "not now".
 _RETRYABLE = {408, 425, 429}
+# What says something about the thing asked for; 429 and 5xx only say that the system is not well now.
+ANY_ANSWER: Container[int] = frozenset(range(200, 500)) - _RETRYABLE
 _NEXT_STEP = {
     401: "renew the credentials in the system's block",
     403: "give the account of the system's block the missing right",

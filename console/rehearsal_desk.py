@@ -32,8 +32,9 @@ class ScriptedPeople:
         """Casts the scripted ballots, then GO for every seat that is still free and not scripted."""
         del deadline
         scripted = self._ballots.gates.get(gate.id, ())
+        cast = fold(self._ledger.records(launch)).gate(gate.id).ballots
         for ballot in scripted:
-            if ballot.decision != "ABSENT":
+            if ballot.person not in cast and ballot.decision != "ABSENT":
                 self._cast(launch, plan, gate, opening, ballot)
         silent = {ballot.person for ballot in scripted}
         current = fold(self._ledger.records(launch)).gate(gate.id)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from pydantic import JsonValue
 
 from console.files import read_plan, read_text
 from console.ledgers import STATE_DIRECTORY, ledger_url, machine_clock
@@ -110,7 +111,7 @@ def _cache() -> Path:
     return STATE_DIRECTORY / "cache"
 
 
-def _document(rehearsed: Rehearsed, plan: str, url: str) -> dict[str, object]:
+def _document(rehearsed: Rehearsed, plan: str, url: str) -> JsonValue:
     from console.rehearsal_summary import summary
 
     return summary(rehearsed) | {"plan": plan, "ledger": url}

@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from flows.artifacts import show_gate
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.speaking import Speaker
 from launch import gates
 from launch.agenda import (
+    AnnounceDecision,
     AskCheck,
     AskPeople,
+    CallSeats,
     DoEffect,
     Due,
     EndScope,
@@ -84,6 +87,10 @@ class PhaseHandler:
                 return await self.effects.do(due)
             case OpenGate():
                 return self._open_gate(due)
+            case CallSeats():
+                return await self._call_seats(due)
+            case AnnounceDecision():
+                return await self._announce(due)
             case SettleGate():
                 return self._settle(due)
             case SampleGuards():
@@ -117,14 +124,24 @@ class PhaseHandler:
             because=due.because,
         )
 
-        async def ask_seats() -> Sequence[AnyEvent]:
-            links = await conductor.stage.people.ask_for_ballots(
-                conductor.launch, conductor.plan, gate, due.opening, deadline
-            )
-            conductor.reader.refresh()
-            return await self.speaker.gate_opened(gate, due.opening, links)
+        return Doing([event])
 
-        return Doing([event], ask_seats)
+    async def _call_seats(self, due: CallSeats) -> Doing:
+        conductor, gate = self.conductor, due.gate
+        deadline = conductor.reader.state.gate(gate.id).deadline or conductor.now() + gate.window
+        links = await conductor.stage.people.ask_for_ballots(
+            conductor.launch, conductor.plan, gate, due.opening, deadline
+        )
+        conductor.memory.asked_people.add(f"{gate.id}/{due.opening}")
+        conductor.reader.refresh()
+        await show_gate(conductor.plan, conductor.reader.state, gate, conductor.now())
+        return Doing(list(await self.speaker.gate_opened(gate, due.opening, links)))
+
+    async def _announce(self, due: AnnounceDecision) -> Doing:
+        conductor = self.conductor
+        await show_gate(conductor.plan, conductor.reader.state, due.gate, conductor.now())
+        decided = conductor.reader.state.gate(due.gate.id)
+        return Doing(list(await self.speaker.gate_decided(due.gate, due.key, decided)))
 
     def _settle(self, due: SettleGate) -> Doing:
         opening = self.conductor.reader.state.gate(due.gate.id).opening
@@ -132,12 +149,8 @@ class PhaseHandler:
             extended = due.ruling.extended_to or self.conductor.now()
             return Doing([GateExtended(gate=due.gate.id, deadline=extended)])
         event = GateDecided(gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason)
-        written = self.conductor.write_if_unchanged(event)
-
-        async def say() -> Sequence[AnyEvent]:
-            return await self.speaker.gate_decided(due.gate, opening, event) if written else ()
-
-        return Doing([], say)
+        self.conductor.write_if_unchanged(event)
+        return Doing()
 
     async def _sample(self, due: SampleGuards) -> Doing:
         conductor, now = self.conductor, self.conductor.now()

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from flows.conductor import Conductor, Doing
 from launch.agenda import PostUpdate
 from launch.errors import LaunchError
-from launch.events import AnyEvent, GateDecided, GuardState, MessageFailed, MessageSent, MetricsSeen
+from launch.events import AnyEvent, GuardState, MessageFailed, MessageSent, MetricsSeen
 from launch.guards import GuardReading
 from launch.plan import Channel, ChannelKind, Gate, Guard, GuardPolarity, Template
+from launch.state import GateState
 from launch.wording import render, words_of
 from tasks.retries import impatient
 from tasks.telling import Message, tell
@@ -40,10 +41,10 @@ class Speaker:
         text = f"{gate.name} is open. Seats: {seats}. Resume your ballot run:{forms or ' (in the Prefect UI)'}"
         return await self._call(f"gate/{gate.id}/{opening}/open", text)
 
-    async def gate_decided(self, gate: Gate, opening: int, decided: GateDecided) -> Sequence[AnyEvent]:
+    async def gate_decided(self, gate: Gate, key: str, decided: GateState) -> Sequence[AnyEvent]:
         """Tells the war room what a gate decided."""
-        text = f"{gate.name}: {decided.decision.value}. {decided.reason}"
-        return await self._call(f"gate/{gate.id}/{opening}/decided", text)
+        said = decided.decision.value if decided.decision else "undecided"
+        return await self._call(key, f"{gate.name}: {said}. {decided.reason}")
 
     async def guards_changed(self, changes: Sequence[tuple[Guard, GuardReading]]) -> Sequence[AnyEvent]:
         """Alerts the war room to guards that fire or fell silent."""

@@ -8,6 +8,7 @@ invalidations take time to finish, a snapshot can fail, and the whole account ca
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -28,7 +29,7 @@ class Control:
     """What the part tells this process: launch time in seconds since 1970, and the knobs of the account."""
 
     now: float
-    fault: str = "ok"  # ok, 500, 429 or hang
+    fault: str = "ok"  # ok, 500, 429, hang or refuse
     snapshot_seconds: float = 60.0
     snapshot_outcome: str = "available"
     snapshot_kept_days: float = 0.0  # 0 keeps the tags as they were asked for
@@ -79,6 +80,9 @@ def failing(app: WSGIApplication, clock: LaunchClock) -> WSGIApplication:
         fault = clock.read().fault
         if fault == "hang":
             _STALLED.wait()
+        if fault == "refuse":
+            line: socket.socket = environ["werkzeug.socket"]
+            line.shutdown(socket.SHUT_RDWR)
         if fault in _FAULTS:
             status, code, message = _FAULTS[fault]
             body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"

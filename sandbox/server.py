@@ -42,7 +42,8 @@ class _VendorFailure:
                     while not self.stopping.is_set():  # noqa: ASYNC110  set from another thread
                         await anyio.sleep(0.05)
             case "refuse":
-                return
+                # An answer that is begun and never finished is how ASGI lets the line drop; none at all becomes a 500.
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
             case _:
                 await self.app(scope, receive, send)
 

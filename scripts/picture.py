@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -56,8 +57,9 @@ def drawn(lines: list[str]) -> str:
     countdown = next(at for at, line in enumerate(lines) if COUNTDOWN in line)
     # The run's own id and file are nobody's business.
     end = next((at for at, line in enumerate(lines) if line.startswith("report")), len(lines))
-    shown = [*lines[:SHOWN_FIRST], f"\x1b[2m      ... {countdown - SHOWN_FIRST} lines ...\x1b[0m", *lines[countdown:end]]
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"))  # noqa: SIM115  lives as long as we do
+    gap = f"\x1b[2m      ... {countdown - SHOWN_FIRST} lines ...\x1b[0m"
+    shown = [*lines[:SHOWN_FIRST], gap, *lines[countdown:end]]
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text("$ make rehearse", style="bold"))
     console.print(Text.from_ansi("\n".join(shown)), soft_wrap=True)
     return console.export_svg(title="make rehearse")

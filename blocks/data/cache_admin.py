@@ -46,7 +46,7 @@ class CacheAdmin(Block):
     def answer(self, probe: ServiceSettings, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
         path = f"/admin/config/{probe.service}"
-        answer = self._endpoint.ask(_Settings, "GET", path, question=f"for the settings of {probe.service}")
+        answer = self._endpoint.ask(_Settings, "GET", path, question=f"the settings of {probe.service}")
         found = {metric: answer.settings.get(setting) for metric, setting in probe.values.items()}
         return Reading(
             values={metric: Quantity(value=value) for metric, value in found.items() if value is not None},
@@ -67,7 +67,7 @@ class CacheAdmin(Block):
 
     def apply(self, effect: WarmCache, occasion: Occasion) -> None:  # noqa: ARG002  warming twice changes nothing
         """Raises `SystemFaultError`."""
-        self._endpoint.send("POST", "/admin/cache/warm", question="to warm the cache")
+        self._endpoint.send("POST", "/admin/cache/warm", question="warm the cache")
 
     def observe_restored(self, effect: WarmCache, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
         """What is cached may stay: the product reads through and refills it."""

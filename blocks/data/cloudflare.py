@@ -103,7 +103,7 @@ class CloudflareZone(BaseModel):
 
     def check(self) -> str:
         """Raises `SystemFaultError`."""
-        self._endpoint.ask(_IdAnswer, "GET", f"/zones/{self.zone}", question="for the zone")
+        self._endpoint.ask(_IdAnswer, "GET", f"/zones/{self.zone}", question="the zone")
         return f"Cloudflare shows zone {self.zone}"
 
     def enabled_rules(self) -> set[str]:
@@ -119,7 +119,7 @@ class CloudflareZone(BaseModel):
         """Share of requests served from cache, 0 to 1; None when there were none. Raises `SystemFaultError`."""
         since = until - window
         variables: JsonValue = {"zone": self.zone, "host": host, "since": _stamp(since), "until": _stamp(until)}
-        question = f"for the cache hit ratio of {host}"
+        question = f"the cache hit ratio of {host}"
         answer = self._endpoint.ask(
             _GraphqlAnswer, "POST", "/graphql", question=question, json={"query": _REQUESTS, "variables": variables}
         )
@@ -137,7 +137,7 @@ class CloudflareZone(BaseModel):
 
     def purge(self) -> None:
         """Drops everything cached; doing it twice does no harm. Raises `SystemFaultError`."""
-        question, path = "to purge the cache", f"/zones/{self.zone}/purge_cache"
+        question, path = "the purge of the cache", f"/zones/{self.zone}/purge_cache"
         answer = self._endpoint.ask(_IdAnswer, "POST", path, question=question, json={"purge_everything": True})
         if not answer.success:
             raise TransientFaultError(
@@ -148,13 +148,13 @@ class CloudflareZone(BaseModel):
         """When the audit log last shows a purge. Raises `SystemFaultError`."""
         parameters: dict[str, Any] = {"action.type": "purge", "per_page": 100, "direction": "desc"}
         answer = self._endpoint.ask(
-            _AuditAnswer, "GET", f"/accounts/{self.account}/audit_logs", question="for past purges", params=parameters
+            _AuditAnswer, "GET", f"/accounts/{self.account}/audit_logs", question="past purges", params=parameters
         )
         return max((entry.when for entry in answer.result if _is_purge(entry)), default=None)
 
     def _rules(self, phase: str) -> list[_Rule]:
         path = f"/zones/{self.zone}/rulesets/phases/{phase}/entrypoint"
-        return self._endpoint.ask(_RulesetAnswer, "GET", path, question=f"for the rules of {phase}").result.rules
+        return self._endpoint.ask(_RulesetAnswer, "GET", path, question=f"the rules of {phase}").result.rules
 
     @cached_property
     def _endpoint(self) -> Endpoint:

@@ -45,20 +45,20 @@ class CloudFrontDistribution(AwsAccess):
         """
         config, etag = self._config()
         self._origin(config)["OriginPath"] = f"/{prefix}" if prefix else ""
-        with asking(self._system, f"to fetch from /{prefix}"):
+        with asking(self._system, f"fetch from /{prefix}"):
             self._client.update_distribution(Id=self.distribution, IfMatch=etag, DistributionConfig=config)
 
     def invalidate(self, reference: str) -> None:
         """Drops everything cached; the same reference is the same invalidation. Raises `SystemFaultError`."""
         batch = {"Paths": {"Quantity": 1, "Items": [_EVERYTHING]}, "CallerReference": reference}
         if self.invalidated(reference) is None:
-            with asking(self._system, "to invalidate everything"):
+            with asking(self._system, "invalidate everything"):
                 self._client.create_invalidation(DistributionId=self.distribution, InvalidationBatch=batch)  # type: ignore[arg-type]
 
     def invalidated(self, reference: str) -> bool | None:
         """Whether the invalidation is complete; None when this reference has none. Raises `SystemFaultError`."""
         client = self._client
-        with asking(self._system, "for its invalidations"):
+        with asking(self._system, "its invalidations"):
             for summary in client.list_invalidations(DistributionId=self.distribution)["InvalidationList"].get(
                 "Items", ()
             ):
@@ -69,7 +69,7 @@ class CloudFrontDistribution(AwsAccess):
 
     def last_invalidation(self) -> datetime | None:
         """When the last complete invalidation was begun. Raises `SystemFaultError`."""
-        with asking(self._system, "for its invalidations"):
+        with asking(self._system, "its invalidations"):
             listing = self._client.list_invalidations(DistributionId=self.distribution)["InvalidationList"]
         done = [found["CreateTime"] for found in listing.get("Items", ()) if found["Status"].lower() == _COMPLETED]
         return max(done, default=None)
@@ -94,7 +94,7 @@ class CloudFrontDistribution(AwsAccess):
         if len(chosen) != 1:
             raise PermanentFaultError(
                 system=self._system,
-                question="for its origin",
+                question="its origin",
                 answer=f"{len(chosen)} origins that fit",
                 next_step="name one of them in `origin` of the block",
             )

@@ -167,7 +167,7 @@ class ContentDelivery(Block):
                     "HEAD",
                     path,
                     system=self.edge_url,
-                    question=f"for the headers of {path}",
+                    question=f"the headers of {path}",
                     ok=range(100, 500),
                 )
                 answers[path] = response.status_code
@@ -212,7 +212,7 @@ def _prefix(before: State) -> str:
     if not isinstance(prefix, str):
         raise PermanentFaultError(
             system="content delivery",
-            question="to point back",
+            question="point back",
             answer="no prefix was recorded before the switch",
             next_step="switch the origin by hand",
         )

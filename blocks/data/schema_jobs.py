@@ -66,7 +66,7 @@ class JobRunner(BaseModel):
 
     def run(self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "") -> None:
         """Creates the Job; one of the same key that exists already is this one. Raises `SystemFaultError`."""
-        question = f"to create the Job for {' '.join(arguments)}"
+        question = f"create the Job for {' '.join(arguments)}"
         with self._client() as client:
             wire.fetch(
                 client,
@@ -80,7 +80,7 @@ class JobRunner(BaseModel):
 
     def find(self, direction: str, occasion: Occasion) -> Job | None:
         """The Job of this effect, or None. Raises `SystemFaultError`."""
-        question = "for the migration Job"
+        question = "the migration Job"
         with self._client() as client:
             try:
                 path = f"{self._path}/{_name(direction, occasion.key)}"
@@ -93,7 +93,7 @@ class JobRunner(BaseModel):
 
     def newest(self, direction: str, launch: str) -> Job | None:
         """The last Job of a launch in this direction, or None. Raises `SystemFaultError`."""
-        question, labels = "for the migration Jobs", _labels(direction, launch)
+        question, labels = "the migration Jobs", _labels(direction, launch)
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         with self._client() as client:
             response = wire.fetch(

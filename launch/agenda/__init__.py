@@ -10,8 +10,10 @@ from datetime import datetime
 
 from launch.agenda.items import (
     Agenda,
+    AnnounceDecision,
     AskCheck,
     AskPeople,
+    CallSeats,
     DoEffect,
     Due,
     EndScope,
@@ -35,8 +37,10 @@ from launch.state import LaunchState
 
 __all__ = [
     "Agenda",
+    "AnnounceDecision",
     "AskCheck",
     "AskPeople",
+    "CallSeats",
     "DoEffect",
     "Due",
     "EndScope",

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launch import gates
-from launch.agenda.items import (
-    Due,
-    OpenGate,
-    SettleGate,
-    moment_of,
-)
+from launch.agenda.items import AnnounceDecision, CallSeats, Due, OpenGate, SettleGate, moment_of
 from launch.agenda.work import Work
 from launch.events import Decision
-from launch.plan import Gate
+from launch.plan import ChannelKind, Gate
 from launch.plan.execution import ActionRole
 
 
@@ -60,6 +55,21 @@ class Gating(Work):
                 yield SettleGate(gate, ruling)
             elif current.deadline is not None:
                 self.future.append(current.deadline)
+
+    def _calls(self) -> Iterator[Due]:
+        for gate in self._gates():
+            current = self.state.gate(gate.id)
+            if current.open and gate.seats and f"{gate.id}/{current.opening}" not in self.memory.asked_people:
+                yield CallSeats(gate, current.opening)
+
+    def _announcements(self) -> Iterator[Due]:
+        if not any(channel.kind is ChannelKind.CHAT and channel.system for channel in self.plan.comms.channels):
+            return
+        for gate in self._gates():
+            current = self.state.gate(gate.id)
+            key = f"gate/{gate.id}/{current.opening}/decided"
+            if current.decision is not None and key not in self.state.messages:
+                yield AnnounceDecision(gate, current.opening, key)
 
     def _no_go(self) -> str | None:
         for gate in self._gates():

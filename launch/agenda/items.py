@@ -46,6 +46,23 @@ class OpenGate:
 
 
 @dataclass(frozen=True)
+class CallSeats:
+    """Give the seats of an open gate their forms and call them; repeated by every run that finds the gate open."""
+
+    gate: Gate
+    opening: int
+
+
+@dataclass(frozen=True)
+class AnnounceDecision:
+    """Tell the war room what a gate decided, whoever wrote the decision down."""
+
+    gate: Gate
+    opening: int
+    key: str
+
+
+@dataclass(frozen=True)
 class SettleGate:
     """Write down a gate's decision, or its new deadline."""
 
@@ -111,6 +128,8 @@ Due = (
     | AskPeople
     | DoEffect
     | OpenGate
+    | CallSeats
+    | AnnounceDecision
     | SettleGate
     | SampleGuards
     | PostUpdate

@@ -43,7 +43,9 @@ class Whole(Watching):
             return Agenda(tuple(urgent[:1]))
         due: list[Due] = list(self._triggers())
         due += self._guards()
+        due += self._calls()
         due += self._settlements()
+        due += self._announcements()
         stopped = self._no_go()
         if stopped is not None:
             due += self._withdraw()

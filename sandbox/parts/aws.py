@@ -65,7 +65,7 @@ class AwsPart:
     def define(self, world: World) -> None:
         self._world = world
         for name, default, what in (
-            ("aws.vendor", "ok", "how every AWS service behaves: ok, 500, 429 or hang"),
+            ("vendor.aws", "ok", "how every AWS service behaves: ok, 500, 429, hang or refuse"),
             ("aws.snapshot-seconds", 60, "how long an RDS snapshot is `creating`"),
             ("aws.snapshot-outcome", "available", "status of an RDS snapshot once it is no longer `creating`"),
             ("aws.snapshot-kept-days", 0, "days after which a policy deletes RDS snapshots; 0 keeps them as asked for"),
@@ -142,7 +142,7 @@ class AwsPart:
         world = self._world
         control = Control(
             now=(at or world.now()).timestamp(),
-            fault=str(world.get("aws.vendor")) if at is None else "ok",
+            fault=str(world.get("vendor.aws")) if at is None else "ok",
             snapshot_seconds=float(str(world.get("aws.snapshot-seconds"))),
             snapshot_outcome=str(world.get("aws.snapshot-outcome")),
             snapshot_kept_days=float(str(world.get("aws.snapshot-kept-days"))),

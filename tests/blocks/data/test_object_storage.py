@@ -121,7 +121,7 @@ def test_an_unknown_bucket_is_permanent(storage, rehearsal):
 
 @pytest.mark.parametrize("mode", ["500", "429", "hang"])
 def test_aws_out_of_order_is_transient(rehearsal, turned, mode):
-    turned.set("aws.vendor", mode)
+    turned.set("vendor.aws", mode)
     with pytest.raises(TransientFaultError):
         rehearsal.block("object-storage/sandbox-storage", timeout_seconds=0.5).check()
 

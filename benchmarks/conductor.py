@@ -1,0 +1,236 @@
+"""What the conductor adds to a due item, against a bare Prefect task submitted by hand. Target: at most 1.3 times.
+
+    uv run python benchmarks/conductor.py [ITEMS] [ROUNDS]
+
+One flow run on one Prefect server does both in turn. The items are checks whose system answers at once, so what is
+timed is the conductor itself: agenda, Prefect task, judgement, ledger (SQLite). Items due at one moment are held
+against tasks submitted together, items at moments of their own against tasks submitted one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+
+import yaml
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import wait
+
+from blocks.ledger import open_ledger
+from console.prefect_server import RehearsalServer
+from flows.conductor import Conductor
+from flows.handling import Callbacks, PhaseHandler
+from flows.stage import RunKind, Stage
+from launch.acts import open_launch
+from launch.agenda import Scope
+from launch.events import Decision, Outcome
+from launch.plan import Check, Gate, Plan
+from launch.plan.schedule import FlowPhase
+from launch.plan_file import load_plan
+from launch.ports import Answers, Occasion, Systems
+from launch.probes.base import Probe
+from launch.readings import Reading, quantities
+from launch.release import Release
+
+T0 = datetime(2030, 1, 7, 7, tzinfo=UTC)
+START = T0 - timedelta(days=7)
+
+
+class Instant:
+    """A system that answers at once: its own work is nothing."""
+
+    answers: ClassVar[tuple[type[Probe], ...]] = ()
+
+    def answer(self, probe: Probe, occasion: Occasion) -> Reading:
+        return Reading(values=quantities("s", replication_lag=0.0), where=probe.of, at=occasion.now)
+
+
+class Jumping:
+    """A clock that is where it is waited for."""
+
+    def __init__(self) -> None:
+        self._now = START
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def until(self, moment: datetime) -> None:
+        self._now = moment
+
+    def holds_process(self, moment: datetime) -> bool:
+        return moment > self._now
+
+
+class Nobody:
+    """No gate and no attested check is in the measured plan, so nobody is asked."""
+
+    async def ask_for_ballots(
+        self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
+    ) -> Sequence[str]:
+        raise NotImplementedError(launch, plan, gate, opening, deadline)
+
+    async def ask_for_attestations(self, launch: str, plan: Plan, checks: Sequence[Check]) -> Sequence[str]:
+        raise NotImplementedError(launch, plan, checks)
+
+    async def wait_for_gate(self, launch: str, gate: Gate, opening: int, until: datetime) -> None:
+        raise NotImplementedError(launch, gate, opening, until)
+
+
+class NoOthers:
+    """The measured phase starts no other run."""
+
+    async def schedule(self, launch: str, kind: RunKind, at: datetime, *, key: str, subject: str = "") -> str:
+        raise NotImplementedError(launch, kind, at, key, subject)
+
+    async def wake(self, launch: str, kind: RunKind) -> None:
+        raise NotImplementedError(launch, kind)
+
+    async def cancel(self, launch: str, kinds: Sequence[RunKind]) -> None:
+        raise NotImplementedError(launch, kinds)
+
+    async def alive(self, run: str) -> bool:
+        raise NotImplementedError(run)
+
+    def current(self) -> str:
+        return "benchmark"
+
+
+def plan_of(items: int, *, apart: bool) -> Plan:
+    """A plan of checks only: all due at T-6d, or one each minute from there."""
+    checks = [
+        {
+            "id": f"check-{at}",
+            "phase": "hardening",
+            "offset": f"T-{6 * 24 * 60 - at * apart}m",
+            "what": "the standby is near",
+            "mode": "automated",
+            "integration": ["postgres"],
+            "thresholds": [{"metric": "replication_lag", "comparator": "<", "value": 5, "unit": "s"}],
+            "probes": [{"ask": "replication", "of": "database"}],
+        }
+        for at in range(items)
+    ]
+    small = yaml.safe_load((Path("tests") / "data" / "small.yaml").read_text(encoding="utf-8"))
+    kept = {"schema_version", "product", "roles", "people", "environments", "systems", "launch_time"}
+    document = {key: value for key, value in small.items() if key in kept}
+    document["launch_time"]["time"] = "07:00"
+    document["environments"][0]["blocks"].pop("room")
+    document["systems"] = [one for one in document["systems"] if one["id"] == "database"]
+    document["phases"] = [one for one in small["phases"] if one["id"] == "hardening"]
+    return load_plan(yaml.safe_dump(document | {"checks": checks}), "benchmark").plan
+
+
+def staged(plan: Plan, ledger: Path) -> Conductor:
+    """A conductor on a launch that was just opened."""
+
+    def systems(plan: Plan, environment: str) -> Systems:
+        del plan, environment
+        instant: Answers = Instant()
+        return {"database": instant}
+
+    def wall() -> datetime:
+        return datetime.now(UTC)
+
+    stage = Stage(open_ledger(f"sqlite:///{ledger}"), Jumping(), wall, systems, Nobody(), NoOthers(), patient=False)
+    open_launch(
+        stage.ledger, "benchmark", plan=plan, plan_hash="", plan_path="", release=Release(version="v1"), t0=T0,
+        environment="sandbox", opened_by="benchmark", at=START, wall=wall(),
+    )  # fmt: skip
+    return Conductor(stage, "benchmark")
+
+
+async def conducted(conductor: Conductor) -> None:
+    """The phase from its first item to its end."""
+
+    async def never(*words: str) -> None:
+        raise NotImplementedError(words)
+
+    async def closed(outcome: Outcome) -> None:
+        raise NotImplementedError(outcome)
+
+    scope = Scope(phase=FlowPhase.HARDENING)
+    conductor.begin(FlowPhase.HARDENING)
+    ended = await conductor.conduct(scope, PhaseHandler(conductor, scope, Callbacks(never, never, closed)))
+    if getattr(ended, "decision", None) is not Decision.GO:
+        sys.exit(f"the measured phase did not end GO: {ended}")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+async def bare() -> None:
+    """A Prefect task that does nothing."""
+
+
+async def together(items: int) -> None:
+    """Submitted by hand, all at once."""
+    await asyncio.to_thread(wait, [bare.submit() for _ in range(items)])
+
+
+async def in_turn(items: int) -> None:
+    """Submitted by hand, each after the one before."""
+    for _ in range(items):
+        await asyncio.to_thread(wait, [bare.submit()])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds an item, median of the rounds."""
+
+    way: str
+    bare_ms: float
+    conducted_ms: float
+
+    @property
+    def ratio(self) -> float:
+        return self.conducted_ms / self.bare_ms
+
+
+async def timed(work: Callable[[], Coroutine[None, None, None]], items: int) -> float:
+    """Milliseconds an item."""
+    started = time.perf_counter()
+    await work()
+    return (time.perf_counter() - started) * 1000 / items
+
+
+@flow(name="benchmark", persist_result=False)
+async def both(items: int, rounds: int, directory: str) -> list[Figures]:
+    """Each way in turn, so that a busy machine weighs on both."""
+    found = []
+    for way, apart, by_hand in (("at one moment", False, together), ("one after another", True, in_turn)):
+        plan = plan_of(items, apart=apart)
+        bares, conductors = [], []
+        for turn in range(rounds + 1):
+            conductor = staged(plan, Path(directory) / f"{apart}-{turn}.db")
+            bares.append(await timed(lambda by_hand=by_hand: by_hand(items), items))  # type: ignore[misc]
+            conductors.append(await timed(lambda conductor=conductor: conducted(conductor), items))  # type: ignore[misc]
+        # The first round warms up connections and code.
+        found.append(Figures(way, statistics.median(bares[1:]), statistics.median(conductors[1:])))
+    return found
+
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    asked = [int(one) for one in sys.argv[1:]]
+    items, rounds = (*asked, *(60, 5)[len(asked) :])
+    server = RehearsalServer(Path(".tminus") / "cache")
+    try:
+        server.ready()
+        with tempfile.TemporaryDirectory() as directory, server.used():
+            for one in asyncio.run(both(items, rounds, directory)):
+                figures = {"bare_ms": one.bare_ms, "conducted_ms": one.conducted_ms, "ratio": one.ratio}
+                print(json.dumps({"items": one.way} | {name: round(value, 2) for name, value in figures.items()}))
+    finally:
+        server.stop()
