@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help rehearse test check format lint types imports fresh browser pytest fix docs clean
+.PHONY: help rehearse test check format lint types imports fresh browser pytest fix picture docs
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -25,7 +25,7 @@ lint: ## style
 
 types: ## types, strictly
 	@$(RUN) mypy
-	@$(RUN) mypy --explicit-package-bases benchmarks docs
+	@$(RUN) mypy --explicit-package-bases $(wildcard benchmarks/*.py scripts/*.py)
 
 imports: ## which package may import which
 	@$(RUN) lint-imports --no-logo
@@ -42,6 +42,9 @@ pytest: ## all tests; PYTEST_ARGS narrows them
 fix: ## format, and mend what ruff can
 	@$(RUN) ruff check --fix
 	@$(RUN) ruff format
+
+picture: ## take the README's picture: a real rehearsal
+	@$(RUN) python scripts/picture.py
 
 docs: ## write the schema and the plan reference from the model
 	@$(RUN) python -m console.plan_reference

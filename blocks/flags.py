@@ -93,7 +93,7 @@ class FeatureFlags(Block):
 
     def check(self) -> str:
         """Proves that the environment can be read with this token. Raises `SystemFaultError`."""
-        self._call("GET", f"/api/v2/projects/{self.project}/environments/{self.environment}", question="be let in")
+        self._call("GET", f"/api/v2/projects/{self.project}/environments/{self.environment}", question="its environment")
         return f"{self.url} takes the token for {self.project}/{self.environment}"
 
     def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:
@@ -137,7 +137,7 @@ class FeatureFlags(Block):
         if wanted is _State.MIXED or everybody is None:
             raise PermanentFaultError(
                 system=self._named(),
-                question=f"set flag {flag.key} {wanted.value}",
+                question=f"the order to set flag {flag.key} {wanted.value}",
                 answer="not a boolean flag with such a state",
                 next_step="set it by hand in the flag service",
             )
@@ -157,7 +157,7 @@ class FeatureFlags(Block):
         self._call(
             "PATCH",
             f"/api/v2/flags/{self.project}/{flag.key}",
-            question=f"set flag {flag.key} {wanted.value}",
+            question=f"the order to set flag {flag.key} {wanted.value}",
             headers={"Content-Type": _SEMANTIC_PATCH},
             json={"environmentKey": self.environment, "comment": occasion.key, "instructions": instructions},
         )

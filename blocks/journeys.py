@@ -168,7 +168,7 @@ class JourneyRunner(Block):
         return self._run(client, {"id": identity, "suite": suite, "target": self.target})
 
     def _run(self, client: httpx.Client, order: dict[str, JsonValue]) -> _Report:
-        question = f"run {order.get('journey') or order.get('suite')}"
+        question = f"the order to run {order.get('journey') or order.get('suite')}"
         begun = wire.fetch(client, "POST", "/runs", system=self.url, question=question, json=dict(order))
         run = read(_Run, begun, system=self.url, question=question)
         if run.report is None:

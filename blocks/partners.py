@@ -73,7 +73,7 @@ class Partners(Block):
     def check(self) -> str:
         """Proves that every partner answers, whatever it thinks of the key. Raises `SystemFaultError`."""
         for partner, api in self.apis.items():
-            self._ask(partner, "GET", api.key_path, question="be reachable", ok=_ANSWERED)
+            self._ask(partner, "GET", api.key_path, question="whether it is reachable", ok=_ANSWERED)
         return f"{', '.join(sorted(self.apis))} answer"
 
     def answer(self, probe: PartnerQuestion, occasion: Occasion) -> Reading:
@@ -121,7 +121,7 @@ class Partners(Block):
         return any(webhook.url == url and webhook.active for webhook in held)
 
     def _delivery(self, partner: str, occasion: Occasion) -> Reading:
-        question = f"send a test delivery to {partner}"
+        question = f"the order to send a test delivery to {partner}"
         body: JsonValue = {"reference": f"{occasion.launch}/{occasion.now.isoformat()}"}
         headers = {"Authorization": f"Bearer {self.product_token.get_secret_value()}"}
         with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:

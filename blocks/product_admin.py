@@ -125,7 +125,7 @@ class ProductAdmin(Block):
             case ProvisionTenants():
                 for identity in self._added(effect, before):
                     path = f"/admin/tenants/{quote(identity, safe='')}"
-                    self._call("DELETE", path, question="remove a tenant", ok={200, 204, 404}, key=occasion.key)
+                    self._call("DELETE", path, question="the removal of a tenant", ok={200, 204, 404}, key=occasion.key)
             case _:
                 assert_never(effect)
 
@@ -145,7 +145,7 @@ class ProductAdmin(Block):
         self._call(
             "PUT",
             "/admin/maintenance",
-            question="set the maintenance banner",
+            question="the change of the maintenance banner",
             json=banner.model_dump(mode="json"),
             key=occasion.key,
         )
@@ -159,7 +159,7 @@ class ProductAdmin(Block):
         self._call(
             "PUT",
             f"/admin/tenants/{quote(tenant.id, safe='')}",
-            question=f"create tenant {tenant.id}",
+            question=f"the new tenant {tenant.id}",
             json={
                 "name": tenant.name,
                 "plan": effect.plan,

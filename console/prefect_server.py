@@ -13,20 +13,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import prefect
-from prefect.events.worker import EventsWorker
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_HOME,
-    PREFECT_LOGGING_LEVEL,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    temporary_settings,
-)
-from prefect.utilities.asyncutils import run_coro_as_sync
 
 from launch.errors import RefusedError
 
@@ -41,13 +31,13 @@ _SETTINGS = {
 
 
 class RehearsalServer:
-    """Starts at once in the background; `ready` waits until the API answers. `cache` keeps an empty migrated database,
+    """Starts at once in the background (nothing here imports Prefect before it is up); `ready` waits until the API answers. `cache` keeps an empty migrated database,
     which saves several seconds of migrations at the next start."""
 
     def __init__(self, cache: Path | None = None) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="tminus-prefect-"))
         self._database = self._home / "prefect.db"
-        self._template = cache / f"prefect-{prefect.__version__}.db" if cache else None
+        self._template = cache / f"prefect-{version('prefect')}.db" if cache else None
         if self._template is not None and self._template.exists():
             shutil.copyfile(self._template, self._database)
         port = _free_port()
@@ -83,6 +73,15 @@ class RehearsalServer:
     @contextlib.contextmanager
     def used(self) -> Iterator[None]:
         """Flows called inside report to this server."""
+        from prefect.settings import (
+            PREFECT_API_URL,
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            PREFECT_HOME,
+            PREFECT_LOGGING_LEVEL,
+            PREFECT_LOGGING_TO_API_ENABLED,
+            temporary_settings,
+        )
+
         settings = {
             PREFECT_HOME: str(self._home),
             PREFECT_API_URL: self.url,
@@ -119,6 +118,8 @@ class RehearsalServer:
 
 def _drain() -> None:
     """Hands over what Prefect's event worker still holds: at exit it would wait for a server that is gone."""
+    from prefect.events.worker import EventsWorker
+    from prefect.utilities.asyncutils import run_coro_as_sync
 
     async def drained() -> None:
         waiting = EventsWorker.drain_all()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from blocks.ledger import open_ledger
@@ -66,7 +65,6 @@ class Request:
     until: timedelta | None = None
     seed: int = 0
     realtime: bool = False
-    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,15 +90,13 @@ def default_t0(plan: Plan, today: datetime) -> datetime:
     return candidate.astimezone(UTC)
 
 
-def rehearse(request: Request, tell: Callable[[Record], None], stage: Callable[[str], None]) -> Rehearsed:
-    """Runs the rehearsal and returns its ledger. `tell` sees every record as it is written, `stage` what comes before."""
+def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record], None]) -> Rehearsed:
+    """Runs the rehearsal on a server that is starting and stops it. `tell` sees every record as it is written."""
     started = time.monotonic()
-    stage("starting the sandbox and a Prefect server of its own")
     first = min((one.start for one in request.plan.phases if one.start is not None), default=timedelta(0))
     clock = VirtualClock(request.t0 + first - _LEAD, realtime=request.realtime)
     world = World(now=clock.now, t0=request.t0, seed=request.seed)
     with contextlib.ExitStack() as cleanup:
-        server = RehearsalServer(request.cache)
         cleanup.callback(server.stop)
         town = Town(world)
         cleanup.callback(town.stop)

@@ -59,6 +59,12 @@ def rehearse(  # noqa: PLR0913  one parameter for each option
 
     injected = [parse_fault(fault) for fault in faults]
     _silence_prefect()
+    from console.prefect_server import RehearsalServer
+
+    if not (quiet or as_json):
+        click.secho("starting the sandbox and a Prefect server of its own", dim=True)
+    # Its process starts while this one still imports.
+    server = RehearsalServer(_cache())
     from console.rehearsal import Request, default_t0, rehearse
     from console.telling import Teller
 
@@ -66,10 +72,10 @@ def rehearse(  # noqa: PLR0913  one parameter for each option
     where = url or _new_ledger(loaded.plan.product.id)
     request = Request(
         plan=loaded.plan, plan_hash=loaded.hash, plan_path=plan, ledger_url=where, release=release, t0=instant,
-        ballots=ballots, faults=injected, until=last, seed=seed, realtime=realtime, cache=_cache(),
+        ballots=ballots, faults=injected, until=last, seed=seed, realtime=realtime,
     )  # fmt: skip
     with Teller(loaded.plan, instant, quiet=quiet or as_json) as teller:
-        rehearsed = rehearse(request, teller.tell, teller.stage)
+        rehearsed = rehearse(request, server, teller.tell)
     document = _document(rehearsed, plan, where)
     if as_json:
         print_json(document)

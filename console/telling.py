@@ -44,11 +44,6 @@ class Teller:
     ) -> None:
         self._flush(None)
 
-    def stage(self, what: str) -> None:
-        """A line about the rehearsal itself (starting the sandbox)."""
-        if not self._quiet:
-            self._console.print(Text(what, style="dim"))
-
     def tell(self, record: Record) -> None:
         """A record was written."""
         if self._quiet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from flows.beside import speaks, spoken_key
 from flows.reader import Reader
 from flows.stage import Stage
 from launch.agenda import Agenda, Memory, Scope, agenda
@@ -18,6 +19,8 @@ from launch.plan.schedule import FlowPhase
 from launch.ports import Occasion, Systems
 
 _PATIENCE = timedelta(seconds=30)
+_BREATH = 1.0
+"""Seconds between two looks at the ledger while nothing but words is under way."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Conductor:
         self.memory = Memory()
         self.plan = self.reader.plan
         self._systems: Systems | None = None
+        self._speaking: dict[str, asyncio.Task[None]] = {}
 
     @property
     def systems(self) -> Systems:
@@ -117,28 +121,61 @@ class Conductor:
                 await self.carry_out(look.due, handle)
                 continue
             if self._over(scope):
+                await self.finish_speaking()
                 return Finished(self._decision(scope))
             handover = await self._wait(look)
             if handover is not None:
                 return handover
 
     async def carry_out(self, due: Sequence[object], handle: Handler) -> None:
-        """Does everything that is due side by side; results are written in the order of the agenda."""
-        doings = await asyncio.gather(*(handle(one) for one in due))
+        """Does everything that is due side by side; results are written in the order of the agenda.
+
+        On the day, words go out beside the work and are written down when they are out: a chat that hangs delays
+        nothing. A rehearsal waits for them, because its course must not depend on how fast they are.
+        """
+        self._reap()
+        work = [one for one in due if not (self.stage.patient and speaks(one))]
+        for one in due:
+            if one not in work and spoken_key(one) not in self._speaking:
+                self._speaking[spoken_key(one)] = asyncio.create_task(self._speak(one, handle))
+        if not work:
+            await asyncio.wait(self._speaking.values(), timeout=_BREATH, return_when=asyncio.FIRST_COMPLETED)
+            return
+        doings = await asyncio.gather(*(handle(one) for one in work))
         for doing in doings:
             self.write(*doing.events)
         started = [doing.then() for doing in doings if doing.then is not None]
         for events in await asyncio.gather(*started):
             self.write(*events)
 
+    async def finish_speaking(self) -> None:
+        """Waits until everything that is being said is said, or has failed."""
+        await asyncio.gather(*self._speaking.values())
+        self._reap()
+
+    async def _speak(self, due: object, handle: Handler) -> None:
+        doing = await handle(due)
+        self.write(*doing.events)
+        if doing.then is not None:
+            self.write(*await doing.then())
+
+    def _reap(self) -> None:
+        """Forgets what has been said; raises what went wrong in a way that nobody planned for."""
+        for key, task in list(self._speaking.items()):
+            if task.done():
+                del self._speaking[key]
+                task.result()
+
     async def _wait(self, look: Agenda) -> Handover | None:
         until = look.next or self.now() + _PATIENCE
         gate = look.waiting_for
         if gate is not None:
+            await self.finish_speaking()
             opening = self.reader.state.gate(gate.id).opening
             await self.stage.people.wait_for_gate(self.launch, gate, opening, until)
             return None
         if not self.stage.clock.holds_process(until):
+            await self.finish_speaking()
             return Handover(until)
         await self.stage.clock.until(until)
         return None

@@ -55,6 +55,7 @@ async def _undo(conductor: Conductor) -> None:
         conductor.reader.refresh()
         claimed = conductor.reader.state.rollback
         if claimed is None or claimed.ended_at is not None:
+            await conductor.finish_speaking()
             return
         procedure = procedure_of(conductor.plan, claimed.trigger)
         if procedure is None:

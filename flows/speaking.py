@@ -102,7 +102,7 @@ class Speaker:
     async def _tell(self, channel: Channel, message: Message) -> str:
         named = tell.with_options(task_run_name=f"tell {channel.id}: {message.key}")
         if not self.conductor.stage.patient:
-            named = impatient(named)
+            named = named.with_options(retries=0)
         return await named(channel, message, self.conductor.systems)
 
     async def _figures(self) -> Mapping[str, float | None]:

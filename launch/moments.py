@@ -19,17 +19,20 @@ def parse_duration(text: object) -> timedelta:
     """`15m`, `4h`, `1h30m`, `90s`, `7d`, `2w` as a `timedelta`. Raises `ValueError` for anything else."""
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not _DURATION.match(text):
-        message = f"{text!r} is not a duration; write for instance 90s, 15m, 1h30m or 7d"
+    message = f"{text!r} is not a duration; write for instance 90s, 15m, 1h30m or 7d"
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
         raise ValueError(message)
-    return timedelta(seconds=sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(text)))
+    try:
+        return timedelta(seconds=sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(text)))
+    except OverflowError:
+        raise ValueError(message) from None
 
 
 def parse_offset(text: object) -> timedelta:
     """`T-60m`, `T0`, `T+4h` as a signed `timedelta` from T0. Raises `ValueError` for all else, or past two years."""
     if isinstance(text, timedelta):
         return text
-    match = _OFFSET.match(text) if isinstance(text, str) else None
+    match = _OFFSET.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         message = f"{text!r} is not an offset from T0; write for instance T-7d, T-60m, T0 or T+4h"
         raise ValueError(message)
@@ -44,15 +47,15 @@ def parse_offset(text: object) -> timedelta:
 
 def format_duration(duration: timedelta) -> str:
     """The shortest spelling that `parse_duration` reads back: `1h30m`, `7d`, `90s`, `0s`."""
-    seconds = duration.total_seconds()
-    sign = "-" if seconds < 0 else ""
-    left, parts = abs(seconds), []
+    sign = "-" if duration < timedelta(0) else ""
+    left, parts = abs(duration), []
     for unit in ("d", "h", "m"):
-        count, left = divmod(left, _UNIT_SECONDS[unit])
+        count, left = divmod(left, timedelta(seconds=_UNIT_SECONDS[unit]))
         if count:
-            parts.append(f"{int(count)}{unit}")
+            parts.append(f"{count}{unit}")
     if left or not parts:
-        parts.append(f"{left:g}s")
+        fraction = f".{left.microseconds:06d}".rstrip("0").rstrip(".")
+        parts.append(f"{left.seconds}{fraction}s")
     return sign + "".join(parts)
 
 

@@ -88,15 +88,19 @@ def _figure(limit: Threshold, release: Release | None) -> Scalar:
 
 def _compare(limit: Threshold, figure: Scalar, quantity: Quantity) -> Verdict:
     value = quantity.value
-    if limit.comparator in {Comparator.EQUAL, Comparator.UNEQUAL} and not (_number(value) and _number(figure)):
-        same = str(value).casefold() == str(figure).casefold()
-        return _verdict(holds=same is (limit.comparator is Comparator.EQUAL))
-    if not _number(value) or isinstance(value, str | bool):
+    if _nan(value) or _nan(figure):
         return Verdict.INCONCLUSIVE
-    number = convert(float(value), quantity.unit, limit.unit)
-    if number is None or math.isnan(number):
+    if limit.comparator in {Comparator.EQUAL, Comparator.UNEQUAL}:
+        if isinstance(value, str | bool) and isinstance(figure, str | bool):
+            same = str(value).casefold() == str(figure).casefold()
+            return _verdict(holds=same is (limit.comparator is Comparator.EQUAL))
+        if _word(value) or _word(figure):
+            # A number equals no word; but that it differs from one says nothing.
+            return Verdict.FAIL if limit.comparator is Comparator.EQUAL else Verdict.INCONCLUSIVE
+    elif isinstance(value, bool):
         return Verdict.INCONCLUSIVE
-    return holds(number, limit.comparator, figure)
+    number = None if isinstance(value, str) else convert(float(value), quantity.unit, limit.unit)
+    return Verdict.INCONCLUSIVE if number is None else holds(number, limit.comparator, figure)
 
 
 def holds(number: float, comparator: Comparator, figure: Scalar) -> Verdict:
@@ -111,7 +115,7 @@ def holds(number: float, comparator: Comparator, figure: Scalar) -> Verdict:
             return _verdict(holds=near) if _numbers(middle, span) else Verdict.INCONCLUSIVE
         case _:
             # A series says true and false as 1 and 0.
-            if not (_number(figure) or isinstance(figure, bool)):
+            if not _numbers(str(float(figure)) if isinstance(figure, bool) else str(figure)):
                 return Verdict.INCONCLUSIVE
             return _verdict(holds=_ordered(number, comparator, float(figure)))
 
@@ -137,12 +141,12 @@ def _verdict(*, holds: bool) -> Verdict:
     return Verdict.PASS if holds else Verdict.FAIL
 
 
-def _number(value: Scalar) -> bool:
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int | float):
-        return True
-    return _numbers(value)
+def _nan(value: Scalar) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _word(value: Scalar) -> bool:
+    return isinstance(value, str) and not _numbers(value)
 
 
 def _numbers(*texts: str) -> bool:

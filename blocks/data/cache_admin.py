@@ -67,7 +67,7 @@ class CacheAdmin(Block):
 
     def apply(self, effect: WarmCache, occasion: Occasion) -> None:  # noqa: ARG002  warming twice changes nothing
         """Raises `SystemFaultError`."""
-        self._endpoint.send("POST", "/admin/cache/warm", question="warm the cache")
+        self._endpoint.send("POST", "/admin/cache/warm", question="the order to warm the cache")
 
     def observe_restored(self, effect: WarmCache, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
         """What is cached may stay: the product reads through and refills it."""

@@ -45,14 +45,14 @@ class CloudFrontDistribution(AwsAccess):
         """
         config, etag = self._config()
         self._origin(config)["OriginPath"] = f"/{prefix}" if prefix else ""
-        with asking(self._system, f"fetch from /{prefix}"):
+        with asking(self._system, f"the switch to /{prefix}"):
             self._client.update_distribution(Id=self.distribution, IfMatch=etag, DistributionConfig=config)
 
     def invalidate(self, reference: str) -> None:
         """Drops everything cached; the same reference is the same invalidation. Raises `SystemFaultError`."""
         batch = {"Paths": {"Quantity": 1, "Items": [_EVERYTHING]}, "CallerReference": reference}
         if self.invalidated(reference) is None:
-            with asking(self._system, "invalidate everything"):
+            with asking(self._system, "the invalidation of everything"):
                 self._client.create_invalidation(DistributionId=self.distribution, InvalidationBatch=batch)  # type: ignore[arg-type]
 
     def invalidated(self, reference: str) -> bool | None:

@@ -212,7 +212,7 @@ def _prefix(before: State) -> str:
     if not isinstance(prefix, str):
         raise PermanentFaultError(
             system="content delivery",
-            question="point back",
+            question="the switch back to the origin before",
             answer="no prefix was recorded before the switch",
             next_step="switch the origin by hand",
         )

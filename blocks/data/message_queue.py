@@ -104,7 +104,7 @@ class MessageQueue(Block):
         )
 
     def _ask(self, shape: type[_R], path: str) -> _R:
-        return self._endpoint.ask(shape, "GET", path, question=f"{path.removeprefix('/api/')}")
+        return self._endpoint.ask(shape, "GET", path, question=path.removeprefix("/api/"))
 
     @property
     def _endpoint(self) -> Endpoint:

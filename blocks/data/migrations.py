@@ -98,7 +98,7 @@ class SchemaMigrations(Block):
         if self.runner is None:
             raise PermanentFaultError(
                 system=place(self.dsn),
-                question="run a migration Job",
+                question="the order to run a migration Job",
                 answer="no runner is configured",
                 next_step="fill in `runner` of the migrations block",
             )
@@ -165,7 +165,7 @@ def _target(before: State) -> str:
     if not isinstance(version, str):
         raise PermanentFaultError(
             system="migrations",
-            question="migrate down",
+            question="the order to migrate down",
             answer="no version was recorded before the migration",
             next_step="migrate down by hand",
         )

@@ -66,7 +66,7 @@ class JobRunner(BaseModel):
 
     def run(self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "") -> None:
         """Creates the Job; one of the same key that exists already is this one. Raises `SystemFaultError`."""
-        question = f"create the Job for {' '.join(arguments)}"
+        question = f"the new Job for {' '.join(arguments)}"
         with self._client() as client:
             wire.fetch(
                 client,

@@ -77,7 +77,7 @@ class SlackPart:
             "slack-chat/sandbox-war-room": {
                 "token": _TOKEN,
                 "base_url": f"{base_url}/api/",
-                "timeout_seconds": 5,
+                "timeout_seconds": 3,
                 "lobby": _LOBBY,
             }
         }

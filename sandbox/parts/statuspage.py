@@ -70,7 +70,7 @@ class StatuspagePart:
                 "page_id": _PAGE,
                 "public_url": f"{base_url}/public",
                 "base_url": f"{base_url}/v1",
-                "timeout_seconds": 5,
+                "timeout_seconds": 3,
             }
         }
 

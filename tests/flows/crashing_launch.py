@@ -1,0 +1,161 @@
+"""The world around a launch whose process is killed again and again: sandbox, ledger, clock, and what a server keeps."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from blocks.ledger import SqlLedger, open_ledger
+from console.rehearsal_desk import wall_clock
+from launch.acts import open_launch
+from launch.ballots_file import Ballots
+from launch.ledger import Record
+from launch.plan_file import load_plan
+from launch.release import Release
+from launch.state import LaunchState, fold
+from sandbox.town import Town
+from sandbox.world import World
+from tests.flows.countdown_child import Cancelled, KeptRun, Moved, Order, Over, play
+from tests.flows.kills import Kill, Trap
+
+PLAN = Path(__file__).parents[2] / "plans" / "teei-csr.yaml"
+LAUNCH = "teei-csr-killed"
+_LEAD = timedelta(minutes=10)
+_FORK = multiprocessing.get_context("forkserver")
+_FORK.set_forkserver_preload(["tests.flows.countdown_child"])
+
+
+class CrashingLaunch:
+    """One launch. Its world stays as it is while no process works on it, and so does its clock."""
+
+    def __init__(self, directory: Path, api_url: str, t0: datetime, ballots: Ballots) -> None:
+        self.t0 = t0
+        self._api_url = api_url
+        self._ballots = ballots
+        loaded = load_plan(PLAN.read_text())
+        self.plan = loaded.plan
+        self.now = t0 + min(one.start for one in self.plan.phases if one.start is not None) - _LEAD
+        self.town = Town(World(now=lambda: self.now, t0=t0))
+        self.wire = Wire(self.town)
+        self._url = f"sqlite:///{directory}/ledger.db"
+        self.ledger: SqlLedger = open_ledger(self._url)
+        self._runs: dict[str, KeptRun] = {}
+        self._child = 0
+        services = {one.id: one.version for one in self.plan.rollout.services if one.version}
+        open_launch(
+            self.ledger, LAUNCH, plan=self.plan, plan_hash=loaded.hash, plan_path=str(PLAN),
+            release=Release(version=services["reporting-api"], services=services), t0=t0, environment="sandbox",
+            opened_by="tests", at=self.now, wall=wall_clock(),
+        )  # fmt: skip
+
+    def start(self) -> None:
+        self.town.start()
+        self.town.tick(self.now)
+
+    def stop(self) -> None:
+        self.town.stop()
+        self.ledger.close()
+
+    def run(self, kill: Kill | None = None) -> int:
+        """Starts a process and stays with it to its end, which is returned as `Process.exitcode`."""
+        mine, theirs = _FORK.Pipe()
+        order = Order(
+            launch=LAUNCH, ledger_url=self._url, api_url=self._api_url, now=self.now, fields=self.town.blocks(),
+            ballots=self._ballots, runs=tuple(self._runs.values()), kill=kill,
+        )  # fmt: skip
+        child = _FORK.Process(target=play, args=(order, theirs))
+        child.start()
+        theirs.close()
+        self.wire.arm(kill, child.pid or 0)
+        self._follow(mine)
+        child.join()
+        return child.exitcode or 0
+
+    def offset(self, **before: float) -> datetime:
+        """T0 plus an offset."""
+        return self.t0 + timedelta(**before)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        return self.ledger.records(LAUNCH)
+
+    @property
+    def state(self) -> LaunchState:
+        return fold(self.records)
+
+    def _follow(self, link: Connection) -> None:
+        while True:
+            try:
+                message = link.recv()
+            except (EOFError, ConnectionResetError):
+                return
+            match message:
+                case Moved():
+                    self.now = message.now
+                    self.town.tick(self.now)
+                    try:
+                        link.send(None)
+                    except BrokenPipeError:
+                        return
+                case KeptRun():
+                    self._runs[message.key] = message
+                case Over():
+                    self._runs.pop(message.key, None)
+                case Cancelled():
+                    for key in message.keys:
+                        self._runs.pop(key, None)
+
+
+class Wire:
+    """Notes every request that reached the sandbox and may have changed something, and can swallow one answer."""
+
+    def __init__(self, town: Town) -> None:
+        self.seen: Counter[tuple[str, str, bytes]] = Counter()
+        self._trap = Trap(None)
+        self._victim = 0
+        guarded = town.server._guarded
+        town.server._guarded = lambda part: _Tap(guarded(part), part.name, self)
+
+    def arm(self, kill: Kill | None, victim: int) -> None:
+        """From now on the process `victim` dies when the request of `kill` is carried out."""
+        self._trap, self._victim = Trap(kill), victim
+
+    def note(self, mount: str, line: str, body: bytes) -> None:
+        self.seen[mount, line, body] += 1
+        if self._trap.springs("answered", mount, line):
+            os.kill(self._victim, signal.SIGKILL)
+
+
+class _Tap:
+    """In front of one part: requests other than GET are noted when they are carried out, before they are answered."""
+
+    def __init__(self, app: ASGIApp, mount: str, wire: Wire) -> None:
+        self._app, self._mount, self._wire = app, mount, wire
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        if scope["type"] != "http" or request.method in {"GET", "HEAD"}:
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+
+        async def heard() -> Message:
+            message = await receive()
+            body.extend(message.get("body", b""))
+            return message
+
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                self._wire.note(self._mount, f"{request.method} {scope['path']}", bytes(body))
+            await send(message)
+
+        await self._app(scope, heard, answered)
