@@ -22,6 +22,7 @@ from blocks.data.static_assets import StaticAssets
 from blocks.evidence import EvidenceStore
 from blocks.flags import FeatureFlags
 from blocks.journeys import JourneyRunner
+from blocks.ledger_store import LedgerStore
 from blocks.logs import LokiLogs
 from blocks.mail import Brevo, SmtpRelay
 from blocks.metrics.prometheus import PrometheusMetrics
@@ -126,6 +127,7 @@ __all__ = [
     "JaegerTracing",
     "JourneyRunner",
     "KubernetesCluster",
+    "LedgerStore",
     "LinkedIn",
     "LokiLogs",
     "MessageQueue",

@@ -93,7 +93,8 @@ class FeatureFlags(Block):
 
     def check(self) -> str:
         """Proves that the environment can be read with this token. Raises `SystemFaultError`."""
-        self._call("GET", f"/api/v2/projects/{self.project}/environments/{self.environment}", question="its environment")
+        path = f"/api/v2/projects/{self.project}/environments/{self.environment}"
+        self._call("GET", path, question="its environment")
         return f"{self.url} takes the token for {self.project}/{self.environment}"
 
     def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:

@@ -83,6 +83,9 @@ class _Report(Payload):
             if note.type == kind
         ]
 
+    def clean(self) -> bool:
+        return not (self.failures() or self.notes("console-error"))
+
     def failures(self) -> list[str]:
         return [_told(spec) for spec in self.specs() if not spec.ok]
 
@@ -110,7 +113,10 @@ class JourneyRunner(Block):
     token: SecretStr = Field(description="Bearer token of the runner.")
     target: str = Field(description="Public address that the journeys start from, e.g. https://cockpit.example.org.")
     suite_fresh_for_minutes: float = Field(
-        default=5.0, gt=0, description="A suite's report is used again for so long, so that its questions see one run."
+        default=5.0,
+        gt=0,
+        description="A suite's clean report is used again for so long, so that its questions see one run; after any "
+        "other a suite that is asked about again, a minute later or more, runs again.",
     )
     timeout_seconds: float = Field(default=120.0, gt=0, description="Longest wait for a journey to finish.")
 
@@ -160,10 +166,11 @@ class JourneyRunner(Block):
         if answered.is_success:
             latest = read(_Run, answered, system=self.url, question=question)
             limit = occasion.now - timedelta(minutes=self.suite_fresh_for_minutes)
-            if latest.report and latest.finished_at and limit <= latest.finished_at <= occasion.now:
+            fresh = latest.finished_at is not None and limit <= latest.finished_at <= occasion.now
+            if latest.report and fresh and latest.report.clean():
                 return latest.report
         # Questions about one suite come side by side: the same id makes them one run.
-        seed = f"{occasion.launch}/{suite}/{occasion.now.isoformat()}"
+        seed = f"{occasion.launch}/{suite}/{occasion.now:%Y-%m-%dT%H:%M}"
         identity = hashlib.sha256(seed.encode()).hexdigest()[:24]
         return self._run(client, {"id": identity, "suite": suite, "target": self.target})
 

@@ -31,8 +31,11 @@ _SETTINGS = {
 
 
 class RehearsalServer:
-    """Starts at once in the background (nothing here imports Prefect before it is up); `ready` waits until the API answers. `cache` keeps an empty migrated database,
-    which saves several seconds of migrations at the next start."""
+    """A Prefect API that starts at once in the background; nothing here imports Prefect before it is up.
+
+    `ready` waits until it answers. `cache` keeps an empty migrated database, which saves several seconds of migrations
+    at the next start.
+    """
 
     def __init__(self, cache: Path | None = None) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="tminus-prefect-"))

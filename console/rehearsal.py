@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ from launch.ledger import Ledger, Record
 from launch.plan import Plan
 from launch.ports import Systems
 from launch.release import Release
-from launch.state import LaunchState
+from launch.state import LaunchState, fold
 from sandbox.faults import Fault
 from sandbox.town import Town
 from sandbox.virtual_clock import VirtualClock
@@ -65,6 +65,7 @@ class Request:
     until: timedelta | None = None
     seed: int = 0
     realtime: bool = False
+    where: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record],
     world = World(now=clock.now, t0=request.t0, seed=request.seed)
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(server.stop)
+        ledger = open_ledger(request.ledger_url)
+        cleanup.callback(ledger.close)
         town = Town(world)
         cleanup.callback(town.stop)
         with ThreadPoolExecutor() as pool:
@@ -107,14 +110,11 @@ def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record],
         clock.on_move = town.tick
         town.tick(clock.now())
         fault_moments = [town.inject(fault) for fault in request.faults]
-        ledger = open_ledger(request.ledger_url)
         told = _Told(ledger, tell)
         with server.used():
             launch = asyncio.run(_play(request, clock, told, town, fault_moments))
-    records = ledger.records(launch)
-    state = LaunchState()
-    for record in records:
-        state.apply(record)
+        records = ledger.records(launch)
+    state = fold(records)
     virtual = (records[-1].at - records[0].at).total_seconds()
     return Rehearsed(launch, records, state, virtual, time.monotonic() - started)
 
@@ -126,7 +126,7 @@ async def _play(
     fields = town.blocks()
 
     def systems(plan: Plan, environment: str) -> Systems:
-        return SandboxSystems(plan, environment, fields).resolve_all()
+        return SandboxSystems(plan, environment, fields, request.where).resolve_all()
 
     stage = Stage(
         ledger=ledger,

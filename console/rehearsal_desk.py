@@ -48,7 +48,9 @@ class ScriptedPeople:
                 self._cast(launch, plan, gate, opening, PlannedBallot(person=free.id, decision="GO"), seat=role)
         return ()
 
-    def _cast(self, launch: str, plan: Plan, gate: Gate, opening: int, ballot: PlannedBallot, seat: str = "") -> None:
+    def _cast(
+        self, launch: str, plan: Plan, gate: Gate, opening: int, ballot: PlannedBallot, *, seat: str = ""
+    ) -> None:
         held = next((one.roles for one in plan.people if one.id == ballot.person), ())
         fitting = next((place.role for place in gate.seats if place.role in held), gate.seats[0].role)
         cast_ballot(

@@ -42,7 +42,7 @@ EXIT = {Outcome.LIVE: 0, Outcome.NO_GO: 3, Outcome.ROLLED_BACK: 4, Outcome.PARTI
 @click.option("--ledger", "url", help="URL of the ledger. Default: a new file under .tminus/rehearsals.")
 @click.option("--quiet", is_flag=True, help="Show only the end.")
 @json_option
-def rehearse(  # noqa: PLR0913  one parameter for each option
+def rehearse(
     plan: str, *, t0: str | None, release_path: str | None, faults: Sequence[str], ballots_path: str | None,
     until: str | None, seed: int, realtime: bool, url: str | None, quiet: bool, as_json: bool,
 ) -> int:  # fmt: skip
@@ -70,9 +70,10 @@ def rehearse(  # noqa: PLR0913  one parameter for each option
 
     instant: datetime = moment or default_t0(loaded.plan, machine_clock())
     where = url or _new_ledger(loaded.plan.product.id)
+    where_paths = {path: f"{plan}: line {line}" for path, line in loaded.lines.items()}
     request = Request(
         plan=loaded.plan, plan_hash=loaded.hash, plan_path=plan, ledger_url=where, release=release, t0=instant,
-        ballots=ballots, faults=injected, until=last, seed=seed, realtime=realtime,
+        ballots=ballots, faults=injected, until=last, seed=seed, realtime=realtime, where=where_paths,
     )  # fmt: skip
     with Teller(loaded.plan, instant, quiet=quiet or as_json) as teller:
         rehearsed = rehearse(request, server, teller.tell)

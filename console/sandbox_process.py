@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -16,10 +17,12 @@ from pathlib import Path
 
 import click
 from prefect import get_client
+from prefect.variables import Variable
 from pydantic import JsonValue
 
 from blocks.ledger import SqlLedger, open_ledger
 from deployments.registration import save_blocks, wait_for_server
+from flows.open_launch import WORLD
 from launch.events import ClockSet, LaunchOpened
 from launch.pace import Pace
 from sandbox.town import Town
@@ -66,12 +69,13 @@ def serve(url: str, ready: Path) -> None:
         signal.signal(number, lambda *_: stopping.set())
     ledger = open_ledger(url)
     clock = FollowedClock(ledger)
+    port = _free_port()
     opened = newest_sandbox_launch(ledger)
     town: Town | None = None
     try:
         while not stopping.is_set():
-            town = _build(clock, opened)
-            _publish(town, ready)
+            town = _build(clock, opened, port)
+            _publish(town, ready, opened[0] if opened is not None else "")
             shown = opened
             while not stopping.wait(_LOOK_SECONDS):
                 opened = newest_sandbox_launch(ledger)
@@ -96,29 +100,37 @@ def newest_sandbox_launch(ledger: SqlLedger) -> tuple[str, datetime] | None:
     return None
 
 
-def _build(clock: FollowedClock, opened: tuple[str, datetime] | None) -> Town:
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _build(clock: FollowedClock, opened: tuple[str, datetime] | None, port: int) -> Town:
     if opened is not None:
         clock.follow(opened[0])
     t0 = opened[1] if opened is not None else clock.now() + _AHEAD
-    town = Town(World(now=clock.now, t0=t0))
+    town = Town(World(now=clock.now, t0=t0), port=port)
     town.start()
     town.tick(clock.now())
     return town
 
 
-def _publish(town: Town, ready: Path) -> None:
+def _publish(town: Town, ready: Path, launch: str) -> None:
     """Saves every block on the Prefect server, and as JSON beside the ready file for whoever wants to look."""
     fields = town.blocks()
-    asyncio.run(_save(fields))
+    asyncio.run(_save(fields, launch))
     document = {address: dict(content) for address, content in fields.items()}
     ready.with_name("sandbox-blocks.json").write_text(json.dumps(document, indent=2), encoding="utf-8")
     ready.write_text(town.server.address, encoding="utf-8")
 
 
-async def _save(fields: Mapping[str, Mapping[str, JsonValue]]) -> None:
+async def _save(fields: Mapping[str, Mapping[str, JsonValue]], launch: str) -> None:
     async with get_client() as client:
         await wait_for_server(client)
     await save_blocks(fields)
+    await Variable.aset(f"{WORLD}{_SANDBOX}", launch, overwrite=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 
 from prefect.blocks.core import Block
@@ -22,9 +23,14 @@ def block_types() -> dict[str, type[Block]]:
 class SandboxSystems(Mapping[str, object]):
     """System id to block. Raises `PlanError` for a block that the sandbox does not have."""
 
-    def __init__(self, plan: Plan, environment: str, fields: Mapping[str, Mapping[str, JsonValue]]) -> None:
-        place = next(one for one in plan.environments if one.id == environment)
+    def __init__(
+        self, plan: Plan, environment: str, fields: Mapping[str, Mapping[str, JsonValue]], where: Mapping[str, str]
+    ) -> None:
+        """`where` says for a path of the plan where it stands in its file."""
+        at, place = next((at, one) for at, one in enumerate(plan.environments) if one.id == environment)
         self._addresses = place.blocks
+        self._path = f"environments[{at}].blocks"
+        self._where = where
         self._fields = fields
         self._types = block_types()
         self._made: dict[str, object] = {}
@@ -35,9 +41,11 @@ class SandboxSystems(Mapping[str, object]):
             slug = address.partition("/")[0]
             block, fields = self._types.get(slug), self._fields.get(address)
             if block is None or fields is None:
-                known = ", ".join(sorted(self._fields))
-                problem = f"system {system!r} names block {address!r}, which is not there; there is {known}"
-                raise PlanError(problem, where="environments")
+                near = difflib.get_close_matches(address, self._fields, n=1, cutoff=0.3)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                path = f"{self._path}.{system}"
+                problem = f"{path}: system {system!r} names block {address!r}, which is not there{hint}"
+                raise PlanError(problem, where=self._where.get(path, self._where.get(self._path, "")))
             self._made[system] = block.model_validate(dict(fields))
         return self._made[system]
 

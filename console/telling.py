@@ -100,7 +100,10 @@ class Teller:
         clock = clock_label(self._t0, at) if at is not None else ""
         self._console.print(Text.assemble(Text(f"{clock:>16}  ", style="cyan"), *parts))
 
-    def _line(self, event: events.Event) -> tuple[str | Text, ...] | None:  # noqa: PLR0911  one line for each event
+    def _line(self, event: events.Event) -> tuple[str | Text, ...] | None:
+        return self._course(event) or self._gate_line(event) or self._back(event) or self._trouble(event)
+
+    def _course(self, event: events.Event) -> tuple[str | Text, ...] | None:
         match event:
             case events.LaunchOpened():
                 return (Text(f"launch of {self._plan.product.name} {event.release.version} opened", style="bold"),)
@@ -108,44 +111,56 @@ class Teller:
                 return (Text(f"── {event.phase.value} ──", style="bold"),)
             case events.PhaseEnded():
                 return (f"   {event.phase.value} ended ", self._said(event.decision), f" {event.reason}".rstrip())
-            case events.CheckJudged():
-                return (Text(f"  ✗ {event.check} {event.verdict.value}: {event.sentence}", style="red"),)
-            case events.CheckAttested():
-                return (Text(f"  ✗ {event.check}: {event.person} vouches against it", style="red"),)
             case events.EffectFinished(result=EffectResult.APPLIED):
                 return (f"  ▸ {event.action}: {self._actions.get(event.action, 'taken back')}",)
-            case events.EffectFinished(result=EffectResult.FAILED | EffectResult.UNKNOWN):
-                return (Text(f"  ✗ {event.action} {event.result.value}: {event.detail}", style="red"),)
-            case events.GateOpened():
-                return (f"  ◇ gate {event.gate} opens {event.because}".rstrip(),)
-            case events.BallotCast():
-                return (
-                    "    ballot ",
-                    self._said(event.decision),
-                    f" {event.person} ({event.seat}) {event.reason}".rstrip(),
-                )
-            case events.BallotRefused():
-                return (Text(f"    ballot of {event.person} refused: {event.reason}", style="yellow"),)
-            case events.GateDecided():
-                return (f"  ◆ gate {event.gate} ", self._said(event.decision), f": {event.reason}")
-            case events.GuardChanged(state=GuardState.FIRING | GuardState.NO_DATA | GuardState.PENDING):
-                shown = "" if event.value is None else f" at {event.value:g}"
-                return (Text(f"  ! guard {event.guard} {event.state.value}{shown}", style="yellow"),)
-            case events.TriggerFired():
-                return (Text(f"  ! trigger {event.trigger}: {event.because}", style="bold red"),)
-            case events.MessageFailed():
-                return (Text(f"  ✗ not said on {event.channel}: {event.why}", style="yellow"),)
             case events.WentLive():
                 return (Text("  ★ LIVE", style="bold green"),)
             case events.CheckpointEnded():
                 missed = f": missed {', '.join(event.missed)}" if event.missed else ""
                 return (f"  ○ checkpoint {event.checkpoint}{missed}",)
+            case _:
+                return None
+
+    def _gate_line(self, event: events.Event) -> tuple[str | Text, ...] | None:
+        match event:
+            case events.GateOpened():
+                return (f"  ◇ gate {event.gate} opens {event.because}".rstrip(),)
+            case events.BallotCast():
+                who = f" {event.person} ({event.seat}) {event.reason}".rstrip()
+                return ("    ballot ", self._said(event.decision), who)
+            case events.BallotRefused():
+                return (Text(f"    ballot of {event.person} refused: {event.reason}", style="yellow"),)
+            case events.GateDecided():
+                return (f"  ◆ gate {event.gate} ", self._said(event.decision), f": {event.reason}")
+            case _:
+                return None
+
+    def _back(self, event: events.Event) -> tuple[str | Text, ...] | None:
+        match event:
+            case events.TriggerFired():
+                return (Text(f"  ! trigger {event.trigger}: {event.because}", style="bold red"),)
             case events.RollbackClaimed():
                 return (Text(f"── rollback ({event.trigger}, {event.tier}) ──", style="bold red"),)
             case events.ServiceRestored():
                 return (f"   service restored{': except ' + ', '.join(event.failed) if event.failed else ''}",)
             case events.RollbackEnded():
                 return (f"   rollback ended {event.outcome.value}",)
+            case _:
+                return None
+
+    def _trouble(self, event: events.Event) -> tuple[str | Text, ...] | None:
+        match event:
+            case events.CheckJudged():
+                return (Text(f"  ✗ {event.check} {event.verdict.value}: {event.sentence}", style="red"),)
+            case events.CheckAttested():
+                return (Text(f"  ✗ {event.check}: {event.person} vouches against it", style="red"),)
+            case events.EffectFinished(result=EffectResult.FAILED | EffectResult.UNKNOWN):
+                return (Text(f"  ✗ {event.action} {event.result.value}: {event.detail}", style="red"),)
+            case events.GuardChanged(state=GuardState.FIRING | GuardState.NO_DATA | GuardState.PENDING):
+                shown = "" if event.value is None else f" at {event.value:g}"
+                return (Text(f"  ! guard {event.guard} {event.state.value}{shown}", style="yellow"),)
+            case events.MessageFailed():
+                return (Text(f"  ✗ not said on {event.channel}: {event.why}", style="yellow"),)
             case events.CriterionMeasured(verdict=verdict) if verdict is not Verdict.PASS:
                 return (Text(f"  ✗ criterion {event.criterion} {verdict.value}: {event.sentence}", style="yellow"),)
             case _:

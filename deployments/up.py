@@ -156,7 +156,7 @@ def _register(settings: Settings, ledger: str, command: str) -> None:
 
     from deployments.automations import register_automations
     from deployments.registration import register_deployments, register_ledger, register_pool
-    from flows.open_launch import SPEED
+    from flows.open_launch import SPEED, WORLD
 
     async def register() -> None:
         async with get_client() as client:
@@ -165,6 +165,8 @@ def _register(settings: Settings, ledger: str, command: str) -> None:
             await register_deployments(client)
             await register_automations(client)
             await Variable.aset(SPEED, settings.speed, overwrite=True)
+            if not settings.sandbox:
+                await Variable.aunset(f"{WORLD}sandbox")
 
     asyncio.run(register())
 

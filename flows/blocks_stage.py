@@ -7,16 +7,17 @@ from typing import TypeVar
 
 import anyio.to_thread
 from prefect.blocks.core import Block
+from prefect.runtime import flow_run
 
 from blocks.ledger import SqlLedger
 from blocks.ledger_store import LedgerStore
 from flows.clocks import clock_of, machine_clock
 from flows.desk import PrefectPeople
 from flows.runs import PrefectRuns
-from flows.stage import Stage
+from flows.stage import RunKind, Stage
 from launch.errors import PlanError, RefusedError
 from launch.events import LaunchOpened
-from launch.plan import Environment, Plan
+from launch.plan import Environment, FlowPhase, Plan
 
 LEDGER = "launch-ledger/default"
 
@@ -41,7 +42,7 @@ async def stage_from_blocks(launch: str) -> Stage:
 def build_stage(launch: str) -> Stage:
     """The same for a flow without an event loop."""
     ledger = ledger_from_block()
-    clock = clock_of(ledger, launch)
+    clock = clock_of(ledger, launch, phase_of(str(flow_run.get_flow_name() or "")))
     runs = PrefectRuns(_product(ledger, launch), clock)
     return Stage(
         ledger=ledger,
@@ -51,6 +52,13 @@ def build_stage(launch: str) -> Stage:
         people=PrefectPeople(ledger, clock, machine_clock, runs),
         runs=runs,
     )
+
+
+def phase_of(flow: str) -> FlowPhase | None:
+    """The phase that a flow of this name runs, if it runs one."""
+    if flow == RunKind.ROLLBACK.value:
+        return FlowPhase.ROLLBACK
+    return next((phase for phase in FlowPhase if phase.value == flow), None)
 
 
 def _product(ledger: SqlLedger, launch: str) -> str:

@@ -11,7 +11,8 @@ from flows.reader import Reader
 from flows.stage import WallClock
 from launch.events import ClockSet
 from launch.ledger import ConflictError, Ledger
-from launch.pace import Pace, hurry_to
+from launch.pace import Pace, drives, hurry_to
+from launch.plan import FlowPhase
 from launch.ports import Clock
 
 SLICE = timedelta(seconds=2)
@@ -71,15 +72,24 @@ class CompressedClock:
     """A launch clock that runs fast while nothing happens: anchored by `ClockSet` events, equal in every process.
 
     It keeps natural speed while a gate is open and where another run begins, so that persons and processes keep up.
+    `phase` is that of the run this clock serves: only the phase under way sets the clock, the others live with it.
     """
 
     def __init__(
-        self, ledger: Ledger, launch: str, wall: WallClock = machine_clock, sleep: Sleep = asyncio.sleep
+        self,
+        ledger: Ledger,
+        launch: str,
+        *,
+        phase: FlowPhase | None = None,
+        wall: WallClock = machine_clock,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._ledger = ledger
         self._launch = launch
+        self._phase = phase
         self._wall = wall
         self._sleep = sleep
+        self._others = 0
         self._pace = Pace()
         self._seen = 0
         self._view: Reader | None = None
@@ -90,10 +100,16 @@ class CompressedClock:
         return self._pace.shows(self._wall())
 
     async def until(self, moment: datetime) -> None:
-        """Lets the clock run fast towards the moment, and sleeps one slice of wall time or less."""
+        """Lets the clock run fast; returns at the moment, or when somebody wrote: at natural speed again either way."""
         self.hurry(moment)
-        left = self._pace.comes(moment, self._wall()) - self._wall()
-        await self._sleep(_seconds(min(left, SLICE)))
+        heard = self._others
+        while self.now() < moment:
+            wall = self._wall()
+            await self._sleep(_seconds(min(self._pace.comes(moment, wall) - wall, SLICE)))
+            self._refresh()
+            if self._others != heard:
+                self._slow_down()
+                return
 
     def holds_process(self, moment: datetime) -> bool:
         """Whether the wait is two wall minutes or less; if not, the clock is left running fast towards the moment."""
@@ -124,6 +140,10 @@ class CompressedClock:
             if self._set(ClockSet(wall=wall, at=self._pace.shows(wall), speed=speed), wall):
                 return
 
+    def _slow_down(self) -> None:
+        if drives(self._look().state, self._phase):
+            self.pace(1.0)
+
     def hurry(self, wanted: datetime) -> None:
         """Fast until `wanted` or the first stop before it, then natural. Leaves an earlier arrival in force."""
         for _ in range(_TRIES):
@@ -131,6 +151,8 @@ class CompressedClock:
             wall = self._wall()
             now = self._pace.shows(wall)
             view = self._look()
+            if not drives(view.state, self._phase):
+                return
             target = hurry_to(view.plan, view.state, now, wanted)
             if target is None:
                 self.pace(1.0)
@@ -162,6 +184,8 @@ class CompressedClock:
             self._seen = record.sequence
             if isinstance(record.event, ClockSet):
                 self._pace.take(record.event)
+            else:
+                self._others += 1
 
 
 def start_compressed(ledger: Ledger, launch: str, speed: float, wall: datetime) -> None:
@@ -170,10 +194,10 @@ def start_compressed(ledger: Ledger, launch: str, speed: float, wall: datetime) 
     ledger.append(launch, ClockSet(wall=wall, at=wall, speed=1.0), at=wall, wall=wall)
 
 
-def clock_of(ledger: Ledger, launch: str, wall: WallClock = machine_clock) -> RealClock | CompressedClock:
-    """The clock a launch runs on: compressed if its ledger holds an anchor, else the machine's."""
+def clock_of(ledger: Ledger, launch: str, phase: FlowPhase | None = None) -> RealClock | CompressedClock:
+    """The clock a run of this phase has: compressed if the launch's ledger holds an anchor, else the machine's."""
     anchored = any(isinstance(record.event, ClockSet) for record in ledger.records(launch))
-    return CompressedClock(ledger, launch, wall) if anchored else RealClock(wall)
+    return CompressedClock(ledger, launch, phase=phase) if anchored else RealClock()
 
 
 def _seconds(span: timedelta) -> float:

@@ -29,6 +29,9 @@ from launch.state import fold
 SPEED = "tminus_speed"
 """Name of the Prefect variable that says how many times as fast idle time passes for launches opened here."""
 
+WORLD = "tminus_world_"
+"""Prefix of the variable that names the launch a simulated environment is made for."""
+
 
 def plan_names() -> list[str]:
     """The plans that come with tminus, by file name without its ending."""
@@ -93,6 +96,7 @@ async def open_and_schedule(opening: Opening) -> str:
     await _resolve_blocks(opening.plan.plan, opening.environment)
     speed = float(await Variable.aget(SPEED, default=1.0) or 1.0)
     stage, launch = await asyncio.to_thread(_open, opening, speed)
+    await _wait_for_world(opening.environment, launch)
     await schedule_phases(stage, launch)
     if isinstance(stage.clock, CompressedClock):
         state = fold(stage.ledger.records(launch))
@@ -124,6 +128,15 @@ def _open(opening: Opening, speed: float) -> tuple[Stage, str]:
     return build_stage(launch), launch
 
 
+async def _wait_for_world(environment: str, launch: str) -> None:
+    """The sandbox begins anew with each launch, dated by its T0, and says so here; real environments say nothing."""
+    name = f"{WORLD}{environment}"
+    for _ in range(_LOOKS):
+        if await Variable.aget(name, default=launch) == launch:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def _resolve_blocks(plan: Plan, environment: str) -> None:
     """Every block that the environment names must be there, by name only: no credential is loaded for this."""
     found = next((one for one in plan.environments if one.id == environment), None)
@@ -145,6 +158,8 @@ async def _resolve_blocks(plan: Plan, environment: str) -> None:
 
 
 _PAGE = 200
+_LOOK_SECONDS = 0.5
+_LOOKS = 240
 
 
 def _versions(plan: Plan) -> dict[str, str]:

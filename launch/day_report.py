@@ -1,4 +1,4 @@
-"""The day-1 summary that leadership reads, from the ledger alone. What is not recorded is said to be unknown, and why."""
+"""The day-1 summary that leadership reads, from the ledger alone. What is not on record is unknown, and why."""
 
 from __future__ import annotations
 

@@ -101,6 +101,8 @@ def refusal(  # noqa: PLR0911  one reason after the other
     decision: Decision,
 ) -> str:
     """Why a ballot does not count, in one sentence; empty if it does."""
+    if state.outcome is not None:
+        return f"the launch is over: {state.outcome.value}"
     gate = next((gate for gate in plan.gates if gate.id == gate_id), None)
     if gate is None:
         return f"there is no gate {gate_id!r} in the plan"
@@ -110,20 +112,25 @@ def refusal(  # noqa: PLR0911  one reason after the other
         return f"gate {gate_id!r} is not open{decided}"
     if opening != current.opening:
         return f"this form belongs to opening {opening} of gate {gate_id!r}, which is now at opening {current.opening}"
+    if decision is Decision.NO_GO and not reason.strip():
+        return "a NO-GO needs a reason"
+    if decision is Decision.HOLD:
+        return "HOLD is not a ballot; use the hold command, or vote NO-GO with a reason"
+    return _unseated(plan, gate, current, seat, person)
+
+
+def _unseated(plan: Plan, gate: Gate, current: GateState, seat: str, person: str) -> str:
+    """Why a person cannot fill a seat of a gate; empty if this person can."""
     known = next((candidate for candidate in plan.people if candidate.id == person), None)
     if known is None:
         return f"{person!r} is nobody of the plan"
     if seat not in {place.role for place in gate.seats}:
-        return f"gate {gate_id!r} has no seat for {seat!r}"
+        return f"gate {gate.id!r} has no seat for {seat!r}"
     if seat not in known.roles:
         return f"{known.name} does not hold the role {seat!r}"
     cast = current.ballots.get(person)
     if cast is not None and cast.seat != seat:
         return f"{known.name} has filled the seat of {cast.seat!r} already; one person fills one seat"
-    if decision is Decision.NO_GO and not reason.strip():
-        return "a NO-GO needs a reason"
-    if decision is Decision.HOLD:
-        return "HOLD is not a ballot; use the hold command, or vote NO-GO with a reason"
     return ""
 
 

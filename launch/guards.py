@@ -32,11 +32,12 @@ def evaluate(guard: Guard, samples: Sequence[Sample], now: datetime) -> GuardRea
     """The guard's state from the samples up to `now`; order and duplicates do not matter, the last of equals counts.
 
     A breach fires when it held at every sample from `since` to the newest one, with no two samples further apart than
-    `gap`, and that stretch is at least `sustained` long. NaN, a series that ends more than `gap` before `now`, or no
-    series at all is no data: never clear, and firing only where the guard says that silence is a breach.
+    `gap`, and that stretch is at least `sustained` long. NaN, a value that cannot be held against the figure, a series
+    that ends more than `gap` before `now`, or no series at all is no data: never clear, and firing only where the guard
+    says that silence is a breach.
     """
     series = sorted({sample.at: sample for sample in samples if sample.at <= now}.values(), key=lambda one: one.at)
-    if not series or now - series[-1].at > guard.gap or math.isnan(series[-1].value):
+    if not series or now - series[-1].at > guard.gap or _breached(guard, series[-1]) is None:
         return _silent(guard, series, now)
     newest = series[-1]
     value = _value(guard, newest)
@@ -52,7 +53,7 @@ def evaluate(guard: Guard, samples: Sequence[Sample], now: datetime) -> GuardRea
 
 
 def _silent(guard: Guard, series: Sequence[Sample], now: datetime) -> GuardReading:
-    heard = [sample.at for sample in series if not math.isnan(sample.value)]
+    heard = [sample.at for sample in series if _breached(guard, sample) is not None]
     if guard.no_data is NoData.BREACH:
         silent_for = now - heard[-1] if heard else look_back(guard)
         if silent_for >= (guard.sustained or timedelta(0)):
@@ -65,9 +66,10 @@ def _value(guard: Guard, sample: Sample) -> float | None:
     return convert(sample.value, unit, guard.unit)
 
 
-def _breached(guard: Guard, sample: Sample) -> bool:
+def _breached(guard: Guard, sample: Sample) -> bool | None:
+    """None where that cannot be told."""
     value = None if math.isnan(sample.value) else _value(guard, sample)
-    if value is None:
-        return False
-    verdict = holds(value, guard.comparator, guard.value)
+    verdict = Verdict.INCONCLUSIVE if value is None else holds(value, guard.comparator, guard.value)
+    if verdict is Verdict.INCONCLUSIVE:
+        return None
     return verdict is (Verdict.PASS if guard.polarity is GuardPolarity.BREACH else Verdict.FAIL)

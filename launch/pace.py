@@ -86,6 +86,19 @@ def stops(plan: Plan, state: LaunchState) -> Sequence[datetime]:
     return sorted(moment for moment in (*starts, *points) if moment is not None)
 
 
+def drives(state: LaunchState, phase: FlowPhase | None) -> bool:
+    """Whether a run of this phase (None: of something else) may set the clock: one hand at a time.
+
+    The rollback, once claimed; else the earliest phase under way; else, between phases, whoever waits.
+    """
+    if state.rollback is not None and state.rollback.ended_at is None:
+        return phase is FlowPhase.ROLLBACK
+    under_way = [
+        one for one in FlowPhase if state.phase(one).started_at is not None and state.phase(one).decision is None
+    ]
+    return not under_way or phase is under_way[0]
+
+
 def hurry_to(plan: Plan, state: LaunchState, now: datetime, wanted: datetime) -> datetime | None:
     """How far the clock may run fast towards `wanted`; None while it must keep its natural speed.
 

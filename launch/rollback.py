@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from launch.effects import Restore
 from launch.model import Model
 from launch.plan import Action, Plan, Procedure
@@ -69,10 +71,10 @@ def plan_undo(plan: Plan, state: LaunchState, procedure: Procedure) -> UndoPlan:
         )
     closing = _closing(procedure)
     steps = {key: step.model_copy(update={"closing": key in closing}) for key, step in steps.items()}
-    own = _procedure_actions(plan, procedure, steps)
+    steps |= {step.id: step for step in _procedure_actions(plan, procedure, steps)}
     ordered = {key: _ordered(step, undone, steps, plan, procedure) for key, step in steps.items()}
     return UndoPlan(
-        steps=(*ordered.values(), *own),
+        steps=tuple(_possible(ordered)),
         kept={key: action.undo.because for key, action in touched.items() if action.undo.how is UndoKind.KEEP},
         impossible={
             key: action.undo.because for key, action in touched.items() if action.undo.how is UndoKind.IMPOSSIBLE
@@ -90,12 +92,16 @@ def withdrawals(plan: Plan, state: LaunchState) -> list[UndoStep]:
 
 
 def residue(plan: Plan, state: LaunchState, undo: UndoPlan) -> list[str]:
-    """Exactly what is not as it was: failed and unknown undo steps, what cannot be undone, failed verification."""
+    """Exactly what is not as it was: failed and unknown undo steps, what cannot be undone, failed verification.
+
+    An undo that only says something (a correction that could not be posted) leaves nothing behind.
+    """
     left = []
     speaking = {action.id for action in plan.actions if action.speaks}
     for step in undo.steps:
         effect = state.effect(step.id)
-        if step.takes_back and not effect.done and step.action not in speaking:
+        says = step.id in speaking
+        if step.takes_back and not effect.done and not says:
             fate = effect.result.value if effect.result else "not run"
             left.append(f"{', '.join(step.takes_back)}: undo {step.id} {fate}; {effect.detail}".rstrip("; "))
     left += [f"{action}: {why}" for action, why in undo.impossible.items()]
@@ -109,42 +115,64 @@ def _forward(plan: Plan, action: Action) -> bool:
     return action.phase not in back and action.role is not ActionRole.ALTERNATIVE
 
 
-def _dependents(plan: Plan, action: str) -> set[str]:
+def _reachable(edges: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """Everything that edges lead to from `start`; `start` itself only where they lead back to it."""
     found: set[str] = set()
-    frontier = {action}
+    frontier = {start}
     while frontier:
-        frontier = {one.id for one in plan.actions if frontier & set(one.after)} - found
+        frontier = set().union(*(edges.get(one, ()) for one in frontier)) - found
         found |= frontier
     return found
+
+
+def _dependents(plan: Plan, action: str) -> set[str]:
+    edges = {one.id: [other.id for other in plan.actions if one.id in other.after] for one in plan.actions}
+    return _reachable(edges, action)
 
 
 def _ordered(
     step: UndoStep, undone: dict[str, Action], steps: dict[str, UndoStep], plan: Plan, procedure: Procedure
 ) -> UndoStep:
-    if procedure.order is Order.AS_PRINTED:
-        printed = [action for one in procedure.steps for action in one.actions]
-        place = printed.index(step.id) if step.id in printed else 0
-        before = {action for action in printed[:place] if action in steps}
+    """The step with what comes before it. Work never waits for words."""
+    printed = [action for one in procedure.steps for action in one.actions]
+    if procedure.order is Order.AS_PRINTED and step.id in printed:
+        before = set(printed[: printed.index(step.id)])
     else:
         dependents = set().union(*(_dependents(plan, action) for action in step.takes_back))
-        before = {undo_id(undone[action]) for action in dependents if action in undone}
-    return step.model_copy(update={"after": tuple(sorted(before - {step.id}))})
+        before = {undo_id(undone[action]) for action in dependents if action in undone} | set(step.after)
+    speaking = {action.id for action in plan.actions if action.speaks}
+    if step.action not in speaking:
+        before = {one for one in before if one in steps and steps[one].action not in speaking}
+    return step.model_copy(update={"after": tuple(sorted(before & set(steps) - {step.id}))})
 
 
-def _procedure_actions(plan: Plan, procedure: Procedure, steps: dict[str, UndoStep]) -> list[UndoStep]:
-    """The procedure's own actions that take nothing back: announcements, waits, tags, postmortems."""
+def _possible(steps: dict[str, UndoStep]) -> list[UndoStep]:
+    """The steps without circles: one undo shared by two actions cannot wait for what was done between the two."""
+    waits = {key: set(step.after) for key, step in steps.items()}
+    for key, step in steps.items():
+        if len(step.takes_back) > 1:
+            waits[key] -= {one for one in waits[key] if key in _reachable(waits, one)}
+    return [step.model_copy(update={"after": tuple(sorted(waits[key]))}) for key, step in steps.items()]
+
+
+def _procedure_actions(plan: Plan, procedure: Procedure, steps: Mapping[str, UndoStep]) -> list[UndoStep]:
+    """The procedure's own actions that take nothing back: announcements, waits, tags, postmortems.
+
+    One that waits for others is left out where none of them happens; so is an undo of what was never done, unless it
+    only says something.
+    """
     actions = {action.id: action for action in plan.actions}
     closing = _closing(procedure)
-    own = []
-    for printed in procedure.steps:
-        for name in printed.actions:
-            action = actions[name]
-            follows = [one for one in action.after if one in steps]
-            needless = bool(action.after) and not follows
-            if name in steps or isinstance(action.effect, Restore) or needless:
-                continue
-            own.append(UndoStep(id=name, action=name, after=tuple(follows), closing=name in closing))
-    return own
+    own: dict[str, UndoStep] = {}
+    undoing = {one.undo.action for one in plan.actions if one.undo.action and not actions[one.undo.action].speaks}
+    for name in dict.fromkeys(action for printed in procedure.steps for action in printed.actions):
+        action = actions[name]
+        follows = [one for one in action.after if one in steps or one in own]
+        needless = (bool(action.after) and not follows) or name in undoing
+        if name in steps or isinstance(action.effect, Restore) or needless:
+            continue
+        own[name] = UndoStep(id=name, action=name, after=tuple(follows), closing=name in closing)
+    return list(own.values())
 
 
 def _closing(procedure: Procedure) -> set[str]:

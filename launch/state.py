@@ -56,8 +56,11 @@ class EffectState:
 
     @property
     def touched(self) -> bool:
-        """Something may have been changed by it: there is something to undo."""
-        return self.begun_at is not None and self.result is not EffectResult.ALREADY
+        """It was begun at least once, so something may have been changed by it: there is something to undo.
+
+        That its state was later found to hold already does not take this back: an earlier attempt may have done it.
+        """
+        return self.begun_at is not None
 
 
 @dataclass

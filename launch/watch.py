@@ -24,10 +24,14 @@ _FORWARD = (
 
 
 class Overdue(Model):
-    """Something a launch should have done: `what` names it (one alarm each), `detail` is the sentence for the pager."""
+    """Something a launch should have done: `what` names it (one alarm each), `detail` is the sentence for the pager.
+
+    `attempt` tells a first try from the next: a check that is asked again is not the one that was due before.
+    """
 
     what: str
     detail: str
+    attempt: int = 0
 
 
 def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
@@ -47,7 +51,7 @@ def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
             found.append(Overdue(what=f"phase/{phase.value}", detail=f"{phase.value} should run and has not begun"))
             continue
         look = agenda(plan, state, now, Scope(phase=phase), Memory())
-        found += [_named(phase.value, due) for due in look.due if not _patient(state, due, now)]
+        found += [_named(phase.value, due, state) for due in look.due if not _patient(state, due, now)]
     return found + _checkpoints(plan, state, now)
 
 
@@ -59,12 +63,12 @@ class Watch:
 
     def __init__(self, patience: timedelta = PATIENCE) -> None:
         self._patience = patience
-        self._since: dict[str, datetime] = {}
+        self._since: dict[tuple[str, int], datetime] = {}
 
     def look(self, found: Sequence[Overdue], wall: datetime) -> list[Overdue]:
         """What to raise an alarm for now. What is not found at one look begins anew."""
-        self._since = {one.what: self._since.get(one.what, wall) for one in found}
-        return [one for one in found if wall - self._since[one.what] > self._patience]
+        self._since = {(one.what, one.attempt): self._since.get((one.what, one.attempt), wall) for one in found}
+        return [one for one in found if wall - self._since[one.what, one.attempt] > self._patience]
 
 
 def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
@@ -83,14 +87,16 @@ def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
     return False
 
 
-def _named(where: str, due: object) -> Overdue:
+def _named(where: str, due: object, state: LaunchState) -> Overdue:
     kind = type(due).__name__
-    item = next(
-        (getattr(due, name) for name in ("id", "check", "gate", "trigger", "criterion") if hasattr(due, name)), ""
-    )
+    carried = (getattr(due, name) for name in ("id", "check", "gate", "trigger", "criterion") if hasattr(due, name))
+    item = next(carried, "")
     name = str(getattr(item, "id", item))
     told = f"{where}: {_VERBS.get(kind, kind)} {name}".rstrip()
-    return Overdue(what=f"{where}/{kind}/{name}".rstrip("/"), detail=f"{told} is due and nobody does it")
+    attempt = state.effect(name).attempt if isinstance(due, DoEffect) else state.check(name).asked
+    return Overdue(
+        what=f"{where}/{kind}/{name}".rstrip("/"), detail=f"{told} is due and nobody does it", attempt=attempt
+    )
 
 
 _VERBS = {
@@ -130,4 +136,4 @@ def _of_rollback(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]
         return []
     look = rollback_agenda(plan, state, now, procedure, Memory())
     waiting = [due for due in look.due if not (isinstance(due, DoEffect | AskPeople) and _patient(state, due, now))]
-    return [_named("rollback", due) for due in waiting]
+    return [_named("rollback", due, state) for due in waiting]

@@ -20,7 +20,7 @@ from launch.plan_file import load_plan
 from launch.verdicts import Judgement, Verdict
 from sandbox.world import World
 from tests.breaks import data, observability, people, platform, web
-from tests.plans.played_launch import PLAN, PlayedLaunch, Question, questions
+from tests.plans.played_launch import PLAN, ROLLBACK, PlayedLaunch, questions
 
 pytestmark = pytest.mark.integration
 
@@ -50,7 +50,9 @@ class Break:
 
 
 BREAKS = [
-    Break(check, knobs) for family in (data, observability, people, platform, web) for check, knobs in family.BREAKS.items()
+    Break(check, knobs)
+    for family in (data, observability, people, platform, web)
+    for check, knobs in family.BREAKS.items()
 ]
 
 
@@ -129,6 +131,20 @@ def test_a_broken_fact_fails_its_check_alone_and_mended_it_passes_again(stage: S
     assert not_passed(mended) == {}
 
 
+@pytest.mark.parametrize("stage", [QUESTIONS["smoke-acceptance-all-pass"].moment], ids=format_offset, indirect=True)
+def test_a_step_that_stays_broken_fails_the_acceptance_with_the_next_run_of_the_suite(stage: Stage) -> None:
+    with stage.turned((("site.login", False),), shows_after=timedelta(minutes=6)):
+        answers = stage.played.ask(stage.questions)
+    assert set(not_passed(answers)) == {"smoke-login", "smoke-acceptance-all-pass"}, not_passed(answers)
+    assert not_passed(stage.played.ask(stage.questions)) == {}
+
+
+@pytest.mark.parametrize("stage", [ROLLBACK], ids=format_offset, indirect=True)
+def test_the_rollback_undoes_everything_but_the_mail_that_has_left(stage: Stage) -> None:
+    left = {name: effect.detail for name, effect in stage.played.state.effects.items() if not effect.done}
+    assert left == {"undo-schedule-onboarding-emails": "mailing 'onboarding' has been sent"}
+
+
 def assert_told(failed: Judgement, healthy: Judgement) -> None:
     """The verdict is a plain fail; its sentence says what was measured, what was expected and where, and is news."""
     assert failed.verdict is Verdict.FAIL, failed.sentence
@@ -136,7 +152,9 @@ def assert_told(failed: Judgement, healthy: Judgement) -> None:
     sentences = failed.sentence.split("; ")
     assert len(sentences) == len(findings)
     for sentence, finding in zip(sentences, findings, strict=True):
-        told = re.fullmatch(r"(?P<metric>\S+) is (?P<measured>.+?) at (?P<where>.+), expected (?P<expected>.+)", sentence)
+        told = re.fullmatch(
+            r"(?P<metric>\S+) is (?P<measured>.+?) at (?P<where>.+), expected (?P<expected>.+)", sentence
+        )
         assert told is not None, sentence
         assert told.groupdict() == finding.model_dump(include={"metric", "measured", "where", "expected"})
     known = {(finding.metric, finding.measured, finding.where) for finding in healthy.findings}
