@@ -37,7 +37,7 @@ from flows.handling import Callbacks, PhaseHandler
 from flows.stage import RunKind, Stage
 from launch.acts import open_launch
 from launch.agenda import Scope
-from launch.events import Decision, Outcome
+from launch.events import Decision
 from launch.plan import Check, Gate, Plan
 from launch.plan.schedule import FlowPhase
 from launch.plan_file import load_plan
@@ -160,12 +160,9 @@ async def conducted(conductor: Conductor) -> None:
     async def never(*words: str) -> None:
         raise NotImplementedError(words)
 
-    async def closed(outcome: Outcome) -> None:
-        raise NotImplementedError(outcome)
-
     scope = Scope(phase=FlowPhase.HARDENING)
     conductor.begin(FlowPhase.HARDENING)
-    ended = await conductor.conduct(scope, PhaseHandler(conductor, scope, Callbacks(never, never, closed)))
+    ended = await conductor.conduct(scope, PhaseHandler(conductor, scope, Callbacks(never)))
     if getattr(ended, "decision", None) is not Decision.GO:
         sys.exit(f"the measured phase did not end GO: {ended}")
 

@@ -70,7 +70,7 @@ def measure() -> dict[str, object]:
             peak.look()
             time.sleep(_EVERY_SECONDS)
         wall = time.monotonic() - started
-        said = json.loads(process.stdout.read()) if process.stdout else {}
+        said = json.loads((process.stdout.read() if process.stdout else b"") or b"{}")
     left = [one.pid for one in psutil.process_iter() if one.is_running() and peak._is_ours(one)]  # noqa: SLF001  our own
     return {
         "wall_seconds": round(wall, 1),
@@ -78,6 +78,7 @@ def measure() -> dict[str, object]:
         "peak_pss_mb": peak.pss // _MB,
         "processes_at_peak": peak.processes,
         "processes_left": len(left),
+        "exit_code": process.returncode,
         "outcome": said.get("outcome"),
         "events": said.get("events"),
         "event_hash": said.get("event_hash"),

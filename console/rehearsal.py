@@ -38,12 +38,12 @@ from sandbox.virtual_clock import VirtualClock
 from sandbox.world import World
 
 STARTERS: dict[RunKind, Starter] = {
-    RunKind.HARDENING: lambda launch, _: hardening(launch),
-    RunKind.EVE: lambda launch, _: eve(launch),
-    RunKind.COUNTDOWN: lambda launch, _: countdown(launch),
-    RunKind.STABILIZATION: lambda launch, _: stabilization(launch),
-    RunKind.REVIEW: lambda launch, _: review(launch),
-    RunKind.ROLLBACK: lambda launch, _: roll_back(launch),
+    RunKind.HARDENING: lambda launch, _: hardening(launch, return_state=True),
+    RunKind.EVE: lambda launch, _: eve(launch, return_state=True),
+    RunKind.COUNTDOWN: lambda launch, _: countdown(launch, return_state=True),
+    RunKind.STABILIZATION: lambda launch, _: stabilization(launch, return_state=True),
+    RunKind.REVIEW: lambda launch, _: review(launch, return_state=True),
+    RunKind.ROLLBACK: lambda launch, _: roll_back(launch, return_state=True),
     RunKind.CHECKPOINT: checkpoint,
 }
 _LEAD = timedelta(minutes=10)

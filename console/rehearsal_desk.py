@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
 from flows.stage import RunKind
@@ -78,7 +80,7 @@ class ScriptedPeople:
         await self._clock.until(until)
 
 
-Starter = Callable[[str, str], Awaitable[object]]
+Starter = Callable[[str, str], Awaitable[State[Any]]]
 
 
 class PlayedRuns:
@@ -116,8 +118,10 @@ class PlayedRuns:
         return str(flow_run.get_id() or "")
 
 
-async def _played(run: Awaitable[object]) -> object:
-    return await run
+async def _played(run: Awaitable[State[Any]]) -> object:
+    """A run that failed or crashed ends the rehearsal with its error; one that was refused (STOP rule) is a course."""
+    state = await run
+    return await state.aresult() if state.is_failed() or state.is_crashed() else None
 
 
 def wall_clock() -> datetime:

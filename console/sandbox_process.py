@@ -72,10 +72,11 @@ def serve(url: str, ready: Path) -> None:
     port = _free_port()
     opened = newest_sandbox_launch(ledger)
     town: Town | None = None
+    saved: dict[str, Mapping[str, JsonValue]] = {}
     try:
         while not stopping.is_set():
             town = _build(clock, opened, port)
-            _publish(town, ready, opened[0] if opened is not None else "")
+            _publish(town, ready, opened[0] if opened is not None else "", saved)
             shown = opened
             while not stopping.wait(_LOOK_SECONDS):
                 opened = newest_sandbox_launch(ledger)
@@ -117,10 +118,13 @@ def _build(clock: FollowedClock, opened: tuple[str, datetime] | None, port: int)
     return town
 
 
-def _publish(town: Town, ready: Path, launch: str) -> None:
-    """Saves every block on the Prefect server, and as JSON beside the ready file for whoever wants to look."""
+def _publish(town: Town, ready: Path, launch: str, saved: dict[str, Mapping[str, JsonValue]]) -> None:
+    """Saves the blocks that are new or changed, and all as JSON beside the ready file for whoever wants to look."""
     fields = town.blocks()
-    asyncio.run(_save(fields, launch))
+    asyncio.run(
+        _save({address: content for address, content in fields.items() if saved.get(address) != content}, launch)
+    )
+    saved.update(fields)
     document = {address: dict(content) for address, content in fields.items()}
     ready.with_name("sandbox-blocks.json").write_text(json.dumps(document, indent=2), encoding="utf-8")
     ready.write_text(town.server.address, encoding="utf-8")

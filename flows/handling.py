@@ -36,18 +36,14 @@ from launch.events import (
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
-    Decision,
     GateDecided,
     GateExtended,
     GateOpened,
     GuardChanged,
-    LaunchClosed,
-    Outcome,
     PhaseEnded,
     TriggerFired,
     WentLive,
 )
-from launch.plan.schedule import FlowPhase
 from launch.readings import Scalar
 from launch.verdicts import Judgement, Verdict
 from tasks.asking import ask_check, judged
@@ -57,11 +53,9 @@ from tasks.watching import watch_guards
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What leads out of a phase: calling the rollback flow here and now, and what going live sets off."""
+    """What leads out of a phase: calling the rollback flow here and now."""
 
     roll_back: Callable[[str, str, str], Awaitable[None]]
-    went_live: Callable[[], Awaitable[None]]
-    closed: Callable[[Outcome], Awaitable[None]]
 
 
 class PhaseHandler:
@@ -77,7 +71,7 @@ class PhaseHandler:
     async def __call__(self, due: object) -> Doing:
         return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
 
-    async def _handle(self, due: Due) -> Doing:  # noqa: C901, PLR0911, PLR0912  one line for each kind of due thing
+    async def _handle(self, due: Due) -> Doing:  # noqa: C901, PLR0912  one line for each kind of due thing
         match due:
             case AskCheck():
                 return await ask(self.conductor, due)
@@ -105,7 +99,7 @@ class PhaseHandler:
             case MeasureCriterion():
                 return await self._measure(due)
             case GoLive():
-                return Doing([WentLive()], self._live)
+                return Doing([WentLive()])
             case EndScope():
                 return self._end(due)
             case _:
@@ -188,27 +182,12 @@ class PhaseHandler:
         event = CriterionMeasured(criterion=criterion.id, verdict=judgement.verdict, sentence=judgement.sentence)
         return Doing([event])
 
-    async def _live(self) -> Sequence[AnyEvent]:
-        await self.callbacks.went_live()
-        return ()
-
     def _end(self, due: EndScope) -> Doing:
-        events: list[AnyEvent] = []
         if self.scope.checkpoint is not None:
             return Doing([CheckpointEnded(checkpoint=self.scope.checkpoint, missed=due.missed)])
-        state, phase = self.conductor.reader.state, self.scope.phase
-        if phase is None:
+        if self.scope.phase is None:
             return Doing()
-        events.append(PhaseEnded(phase=phase, decision=due.decision, reason=due.reason))
-        if due.decision is Decision.NO_GO and state.rollback is None:
-            return Doing(events, lambda: self._close(Outcome.NO_GO, due.reason))
-        if due.decision is Decision.GO and phase is FlowPhase.REVIEW:
-            return Doing(events, lambda: self._close(Outcome.LIVE, ""))
-        return Doing(events)
-
-    async def _close(self, outcome: Outcome, reason: str) -> Sequence[AnyEvent]:
-        await self.callbacks.closed(outcome)
-        return (LaunchClosed(outcome=outcome, reason=reason),)
+        return Doing([PhaseEnded(phase=self.scope.phase, decision=due.decision, reason=due.reason)])
 
 
 async def ask(conductor: Conductor, due: AskCheck) -> Doing:

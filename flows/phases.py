@@ -12,7 +12,8 @@ from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
 from flows.stage import RunKind, Stage
 from launch.agenda import Scope, moment_of, phase_start
-from launch.events import Decision, Outcome
+from launch.closing import closing_event
+from launch.events import Decision, LaunchClosed, Outcome
 from launch.plan.schedule import FlowPhase
 
 KIND_OF = {
@@ -49,6 +50,7 @@ async def run_phase(stage: Stage, launch: str, phase: FlowPhase) -> State[None]:
     await _show(conductor, phase)
     if isinstance(result, Handover):
         return await _hand_over(conductor, KIND_OF[phase], result, phase.value)
+    await _follow_up(conductor, phase)
     return _state_of(conductor, result, phase.value)
 
 
@@ -74,22 +76,40 @@ def _callbacks(conductor: Conductor) -> Callbacks:
     from flows.roll_back import roll_back
 
     async def start_rollback(trigger: str, tier: str, because: str) -> None:
-        await roll_back(launch=conductor.launch, trigger=trigger, tier=tier, by="conductor", reason=because)
+        claimed = conductor.reader.state.rollback
+        if claimed is None or not await conductor.stage.runs.alive(claimed.run):
+            await roll_back(launch=conductor.launch, trigger=trigger, tier=tier, by="conductor", reason=because)
+            conductor.reader.refresh()
+            claimed = conductor.reader.state.rollback
+        if claimed is not None and claimed.ended_at is None:
+            # Another run has it: this phase waits for its end.
+            await conductor.stage.clock.until(conductor.now() + _LOOK_AGAIN)
 
-    async def went_live() -> None:
+    return Callbacks(start_rollback)
+
+
+async def _follow_up(conductor: Conductor, phase: FlowPhase) -> None:
+    """What the end of a phase sets off. A run killed before it is started again and comes here again."""
+    if phase is FlowPhase.COUNTDOWN and conductor.reader.state.live_at is not None:
         await schedule_checkpoints(conductor)
+    await close_if_over(conductor)
 
-    async def closed(outcome: Outcome) -> None:
-        if outcome is not Outcome.LIVE:
+
+async def close_if_over(conductor: Conductor) -> None:
+    """Writes the end of a launch that has come to it, once, whichever run comes first."""
+    conductor.reader.refresh()
+    while (event := closing_event(conductor.reader.state)) is not None:
+        if isinstance(event, LaunchClosed) and event.outcome is not Outcome.LIVE:
             await cancel_what_follows(conductor.stage, conductor.launch)
-
-    return Callbacks(start_rollback, went_live, closed)
+        conductor.write_if_unchanged(event)
 
 
 async def schedule_checkpoints(conductor: Conductor) -> None:
     """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment."""
     state = conductor.reader.state
     for point in conductor.plan.checkpoints:
+        if point.id in state.checkpoints or state.rollback is not None:
+            continue
         at = moment_of(state, point.offset)
         key = f"{conductor.launch}/{point.id}/{at.isoformat()}"
         await conductor.stage.runs.schedule(conductor.launch, RunKind.CHECKPOINT, at, key=key, subject=point.id)

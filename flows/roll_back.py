@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.handling import ask, ask_people
-from flows.phases import cancel_what_follows
+from flows.phases import cancel_what_follows, close_if_over
 from flows.staging import stage_for
 from launch.acts import claim_rollback, take_over_rollback
 from launch.agenda import AskCheck, AskPeople, DoEffect
-from launch.events import LaunchClosed, RollbackEnded, ServiceRestored, UndoSkipped
+from launch.events import RollbackEnded, ServiceRestored, UndoSkipped
 from launch.rollback import procedure_of
 from launch.rollback_agenda import EndRollback, Restored, SkipUndo, rollback_agenda
 
@@ -27,22 +27,25 @@ async def roll_back(
     Safe to start twice at once: the second run sees the claim and leaves, or takes over from a run that has died.
     """
     stage = await stage_for(launch)
+    conductor = Conductor(stage, launch)
+    if conductor.reader.state.outcome is not None:
+        return Cancelled(message=f"the launch is over: {conductor.reader.state.outcome.value}")
     run = stage.runs.current()
     now, wall = stage.clock.now(), stage.wall()
     mine = claim_rollback(
         stage.ledger, launch, trigger=trigger, tier=tier, by=by, at=now, wall=wall, reason=reason, run=run
     )
-    conductor = Conductor(stage, launch)
+    conductor.reader.refresh()
     claimed = conductor.reader.state.rollback
-    if not mine and claimed is not None:
-        if claimed.ended_at is not None:
-            return Completed(message=f"the rollback is over: {claimed.outcome}")
-        if claimed.run and await stage.runs.alive(claimed.run):
+    if not mine and claimed is not None and claimed.ended_at is None:
+        taken = not await stage.runs.alive(claimed.run) and take_over_rollback(
+            stage.ledger, launch, dead=claimed.run, by=by, at=now, wall=wall, run=run
+        )
+        if not taken:
             return Completed(message=f"run {claimed.run} is rolling back already", name="AlreadyUnderWay")
-        take_over_rollback(stage.ledger, launch, by=by, at=now, wall=wall, run=run)
     await cancel_what_follows(stage, launch)
     await _undo(conductor)
-    conductor.reader.refresh()
+    await close_if_over(conductor)
     ended = conductor.reader.state.rollback
     outcome = ended.outcome if ended is not None else None
     return Completed(message=f"{launch}: {outcome.value if outcome else 'unknown'}", name=(outcome or "over").title())
@@ -89,8 +92,7 @@ class RollbackHandler:
             case Restored():
                 return Doing([ServiceRestored(failed=due.failed)])
             case EndRollback():
-                ended = RollbackEnded(outcome=due.outcome, residue=due.residue)
-                return Doing([ended, LaunchClosed(outcome=due.outcome, reason="; ".join(due.residue))])
+                return Doing([RollbackEnded(outcome=due.outcome, residue=due.residue)])
             case _:
                 message = f"{due!r} is nothing a rollback does"
                 raise TypeError(message)

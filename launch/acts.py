@@ -25,7 +25,6 @@ from launch.events import (
     HoldLifted,
     HoldPlaced,
     LaunchOpened,
-    Outcome,
     ResumedWithoutBallot,
     RollbackClaimed,
     T0Slipped,
@@ -321,20 +320,22 @@ def claim_rollback(
     return False
 
 
-def take_over_rollback(ledger: Ledger, launch: str, *, by: str, at: datetime, wall: datetime, run: str = "") -> None:
-    """Goes on with a rollback whose run has died. The caller has made sure that it is dead."""
-    state = fold(ledger.records(launch))
-    if state.rollback is None or state.rollback.ended_at is not None:
-        return
-    event = RollbackClaimed(trigger=state.rollback.trigger, tier=state.rollback.tier, by=by, run=run)
-    ledger.append(launch, event, at=at, wall=wall, expected=state.sequence)
-
-
-def closing_outcome(state: LaunchState) -> Outcome:
-    """How a launch that ends now has ended."""
-    if state.rollback is not None and state.rollback.outcome is not None:
-        return state.rollback.outcome
-    return Outcome.LIVE if state.live_at is not None else Outcome.NO_GO
+def take_over_rollback(
+    ledger: Ledger, launch: str, *, dead: str, by: str, at: datetime, wall: datetime, run: str = ""
+) -> bool:
+    """Goes on with the rollback of run `dead` (the caller knows that it is); False when another run did so first."""
+    for _ in range(_TRIES):
+        state = fold(ledger.records(launch))
+        rollback = state.rollback
+        if rollback is None or rollback.ended_at is not None or rollback.run != dead:
+            return False
+        event = RollbackClaimed(trigger=rollback.trigger, tier=rollback.tier, by=by, run=run)
+        try:
+            ledger.append(launch, event, at=at, wall=wall, expected=state.sequence)
+        except ConflictError:
+            continue
+        return True
+    return False
 
 
 def _append(

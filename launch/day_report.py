@@ -1,4 +1,4 @@
-"""The day-1 summary that leadership reads, from the ledger alone. What is not on record is unknown, and why."""
+"""The day-1 summary that leadership reads, from the ledger alone. What is not on record is unknown; it says why."""
 
 from __future__ import annotations
 

@@ -115,14 +115,18 @@ class _RollbackAgenda:
 
     def _settled(self, step: UndoStep) -> bool:
         effect, action = self.state.effect(step.id), self.actions[step.action]
-        return effect.done or (effect.result is not None and effect.attempt >= action.attempts)
+        return effect.done or effect.exhausted(action.attempts)
 
     def _checks(self, *, closing: bool) -> list[Check]:
+        """Checks of the rollback, without those that verify an undo for which there was nothing to undo."""
+        planned = {step.action for step in self.undo.steps}
         closing_actions = {step.action for step in self.undo.steps if step.closing}
         return [
             check
             for check in self.plan.checks
-            if check.phase in self.stages and (check.action in closing_actions) is closing
+            if check.phase in self.stages
+            and (check.action is None or check.action in planned)
+            and (check.action in closing_actions) is closing
         ]
 
     def _verification(self) -> Iterator[RollbackDue]:

@@ -54,6 +54,12 @@ class EffectState:
         """The desired state holds."""
         return self.result in {EffectResult.ALREADY, EffectResult.APPLIED}
 
+    def exhausted(self, attempts: int) -> bool:
+        """It did not come to hold and is not tried again; what may have happened unseen (an e-mail) never is."""
+        if self.result is None or self.done:
+            return False
+        return self.attempt >= attempts or self.result is EffectResult.UNKNOWN
+
     @property
     def touched(self) -> bool:
         """It was begun at least once, so something may have been changed by it: there is something to undo.

@@ -72,8 +72,7 @@ class Look:
         return True
 
     def _exhausted(self, action: Action, key: str | None = None) -> bool:
-        effect = self.state.effect(key or action.id)
-        return effect.result is not None and not effect.done and effect.attempt >= action.attempts
+        return self.state.effect(key or action.id).exhausted(action.attempts)
 
     def _blocked(self, action: Action) -> bool:
         """Whether something it waits for has failed for good."""

@@ -60,7 +60,7 @@ from launch.plan import FlowPhase, Plan
 from launch.release import Release
 from launch.rollback import procedure_of
 from launch.rollback_agenda import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
-from launch.state import LaunchState, fold
+from launch.state import LaunchState
 from launch.verdicts import Verdict
 from tests.fakes.agenda_world import Vote, World
 from tests.fakes.memory_ledger import MemoryLedger
@@ -414,12 +414,25 @@ def play(plan: Plan, world: World | None = None) -> Player:
     return Player(plan, world).play()
 
 
-def rolled_back(plan: Plan, touched: Sequence[AnyEvent], world: World) -> LaunchState:
-    """A launch that did these things and is then taken back by its captain, played to the rollback's end."""
+def roll_back(plan: Plan, done: Sequence[AnyEvent], world: World | None = None) -> Player:
+    """A launch that did these things and that its captain now takes back; play it to see how."""
     player = Player(plan, world)
-    player.write(*touched)
+    player.write(*done)
     acts.claim_rollback(
         player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ana", at=player.now, wall=player.now
     )
     player.refresh()
-    return fold(player.play().records)
+    return player
+
+
+def crashed_at(point: int, start: Callable[[], Player], pause: timedelta) -> Player:
+    """A run that dies after `point` things and a new run, `pause` later, that knows only the ledger; played to the end.
+
+    A run that ends before it has done so many things is returned as it is.
+    """
+    first = start()
+    first.crash_at = first.done + point
+    try:
+        return first.play()
+    except CrashError:
+        return Player(first.plan, first.world, first.ledger, now=first.now + pause).play()

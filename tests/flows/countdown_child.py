@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection
 
+from prefect.runtime import flow_run
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -26,7 +27,6 @@ from flows.stage import RunKind, Stage, on_stage
 from launch.ballots_file import Ballots
 from launch.plan import Plan
 from launch.ports import Systems
-from prefect.runtime import flow_run
 from sandbox.virtual_clock import VirtualClock
 from tests.flows.kills import Kill, Trap, TrappedLedger, arm
 
@@ -95,7 +95,7 @@ async def _play(order: Order, link: Connection) -> None:
     runs = KeptRuns(clock, link)
 
     def systems(plan: Plan, environment: str) -> Systems:
-        found = SandboxSystems(plan, environment, order.fields).resolve_all()
+        found = SandboxSystems(plan, environment, order.fields, {}).resolve_all()
         for system in found:
             arm(found[system], trap)
         return found

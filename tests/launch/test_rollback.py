@@ -7,37 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launch.events import EffectBegun, EffectFinished, EffectResult, Event
 from launch.plan import Plan
 from launch.rollback import UndoPlan, plan_undo, procedure_of, production_changed, withdrawals
 from launch.state import LaunchState
 from tests.fakes import plans
 from tests.fakes.agenda_player import Player
 from tests.fakes.examples import times
-
-TOUCHED = ("applied", "failed", "unknown", "under way", "tried, then found")
-UNTOUCHED = ("never", "already", "refused")
-
-
-def happened(action: str, fate: str) -> list[Event]:
-    """The events that leave an action in this fate."""
-    begun = EffectBegun(action=action, attempt=1, key=f"{action}/1", before={"was": action})
-    results = {"applied": EffectResult.APPLIED, "failed": EffectResult.FAILED, "unknown": EffectResult.UNKNOWN}
-    match fate:
-        case "never":
-            return []
-        case "already":
-            return [EffectFinished(action=action, attempt=1, result=EffectResult.ALREADY)]
-        case "refused":
-            return [EffectFinished(action=action, attempt=1, result=EffectResult.FAILED)]
-        case "under way":
-            return [begun]
-        case "tried, then found":
-            failed = EffectFinished(action=action, attempt=1, result=EffectResult.FAILED)
-            return [begun, failed, EffectFinished(action=action, attempt=2, result=EffectResult.ALREADY)]
-        case _:
-            return [begun, EffectFinished(action=action, attempt=1, result=results[fate])]
-
+from tests.fakes.undoing import TOUCHED, UNTOUCHED, Fates, ancestors, happened, taken_back, undone
 
 def state_of(plan: Plan, **fates: str) -> LaunchState:
     """The state after these fates, by action (`_` for `-`)."""
@@ -61,43 +37,9 @@ def order(undo: UndoPlan) -> list[str]:
 # --- random plans -----------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def taken_back(draw: st.DrawFn, printed: str = "reverse-dependency") -> tuple[Plan, dict[str, str]]:
-    """A plan of up to seven actions that wait for earlier ones, and what became of each."""
-    names = [f"a{n}" for n in range(draw(st.integers(1, 7)))]
-    forward, undoers = [], {}
-    for place, name in enumerate(names):
-        after = draw(st.lists(st.sampled_from(names[:place]), unique=True, max_size=3)) if place else []
-        how = draw(st.sampled_from(["restore", "restore", "by-action", "by-action", "keep", "impossible"]))
-        undo: dict[str, object] = {"how": how, "because": "so" if how in {"keep", "impossible"} else ""}
-        if how == "by-action":
-            undo["action"] = undoer = f"rb{draw(st.integers(0, 3))}"
-            speaks = draw(st.integers(0, 3)) == 0
-            undoers.setdefault(undoer, plans.undoing(undoer, integration=["slack"] if speaks else ["flags"]))
-        kind = plans.telling if draw(st.integers(0, 4)) == 0 else plans.action
-        forward.append(kind(name, f"T-{30 - place}m", after=after, undo=undo))
-    steps = draw(st.permutations(sorted(undoers)))[: draw(st.integers(2, 4))]
-    plan = plans.plan(actions=[*forward, *undoers.values()], procedures=[plans.procedure(*([one] for one in steps), order=printed)])
-    return plan, {name: draw(st.sampled_from(TOUCHED + UNTOUCHED)) for name in names}
-
-
-def ancestors(plan: Plan, action: str) -> set[str]:
-    after = {one.id: one.after for one in plan.actions}
-    return set(after[action]).union(*(ancestors(plan, one) for one in after[action]))
-
-
-def undone(plan: Plan, fates: dict[str, str]) -> dict[str, str]:
-    """Action to step id, for everything touched that can be undone."""
-    return {
-        one.id: one.undo.action or f"undo-{one.id}"
-        for one in plan.actions
-        if fates.get(one.id) in TOUCHED and one.undo.how in {"restore", "by-action"}
-    }
-
-
 @times(10)
 @given(taken_back())
-def test_everything_touched_appears_exactly_once_and_nothing_else(case: tuple[Plan, dict[str, str]]) -> None:
+def test_everything_touched_appears_exactly_once_and_nothing_else(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
     undo = undo_of(plan, **fates)
     expected = undone(plan, fates)
@@ -113,7 +55,7 @@ def test_everything_touched_appears_exactly_once_and_nothing_else(case: tuple[Pl
 
 @times(10)
 @given(taken_back())
-def test_the_order_is_the_reverse_of_dependency_and_always_possible(case: tuple[Plan, dict[str, str]]) -> None:
+def test_the_order_is_the_reverse_of_dependency_and_always_possible(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
     undo = undo_of(plan, **fates)
     possible = order(undo)
@@ -130,7 +72,7 @@ def test_the_order_is_the_reverse_of_dependency_and_always_possible(case: tuple[
 
 @times(5)
 @given(taken_back("as-printed"))
-def test_in_printed_order_what_is_not_printed_is_undone_in_reverse(case: tuple[Plan, dict[str, str]]) -> None:
+def test_in_printed_order_what_is_not_printed_is_undone_in_reverse(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
     possible, step_of = order(undo_of(plan, **fates)), undone(plan, fates)
     restored = {action for action, step in step_of.items() if step.startswith("undo-")}
@@ -143,7 +85,7 @@ def test_in_printed_order_what_is_not_printed_is_undone_in_reverse(case: tuple[P
 
 @times(5)
 @given(taken_back("as-printed"))
-def test_the_printed_order_is_kept(case: tuple[Plan, dict[str, str]]) -> None:
+def test_the_printed_order_is_kept(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
     undo = undo_of(plan, **fates)
     possible, actions = order(undo), {one.id: one for one in plan.actions}
@@ -154,7 +96,7 @@ def test_the_printed_order_is_kept(case: tuple[Plan, dict[str, str]]) -> None:
 
 @times(5)
 @given(taken_back(), st.sampled_from(["reverse-dependency", "as-printed"]))
-def test_no_work_waits_for_words(case: tuple[Plan, dict[str, str]], printed: str) -> None:
+def test_no_work_waits_for_words(case: tuple[Plan, Fates], printed: str) -> None:
     plan, fates = case
     procedure = plan.rollback.procedures[0].model_copy(update={"order": printed})
     undo = plan_undo(plan, state_of(plan, **fates), procedure)

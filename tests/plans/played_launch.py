@@ -87,7 +87,7 @@ class PlayedLaunch:
     def start(self) -> None:
         """Brings the sandbox up and points the plan's systems at it."""
         self.town.start()
-        self._systems = SandboxSystems(self.plan, "sandbox", self.town.blocks()).resolve_all()
+        self._systems = SandboxSystems(self.plan, "sandbox", self.town.blocks(), where={}).resolve_all()
         self.town.tick(self._now)
 
     def stop(self) -> None:

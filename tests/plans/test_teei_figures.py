@@ -104,7 +104,7 @@ def test_every_stretch_of_monitoring_is_as_printed(plan: Plan) -> None:
 
 def test_every_interval_and_response_time_is_as_printed(plan: Plan) -> None:
     printed = FIGURES["durations"]
-    found = {
+    found: dict[str, dict[str, object]] = {
         "cadences": {one.id: one.every_note or one.every for one in plan.comms.cadences},
         "timers": {one.id: one.after_note or one.after for one in plan.comms.timers},
         "escalation": {one.id: one.within for one in plan.comms.escalation},

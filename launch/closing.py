@@ -1,0 +1,34 @@
+"""How a launch ends: the last events of its ledger, derived from what is in it, so that any run can write them."""
+
+from __future__ import annotations
+
+from launch.events import Decision, LaunchClosed, Outcome, PhaseEnded
+from launch.plan.schedule import FlowPhase
+from launch.state import LaunchState
+
+
+def closing_event(state: LaunchState) -> PhaseEnded | LaunchClosed | None:
+    """The next event that closes a launch which has come to its end; None while it goes on, or when it is closed.
+
+    A rollback or a NO-GO also ends every phase that was under way, so that none stays open in the ledger for ever.
+    """
+    ending = _ending(state)
+    if state.outcome is not None or ending is None:
+        return None
+    outcome, reason = ending
+    left = next((one for one, phase in state.phases.items() if phase.started_at and phase.decision is None), None)
+    if left is not None:
+        told = "rolled back" if state.rollback is not None else reason
+        return PhaseEnded(phase=left, decision=Decision.NO_GO, reason=told)
+    return LaunchClosed(outcome=outcome, reason=reason)
+
+
+def _ending(state: LaunchState) -> tuple[Outcome, str] | None:
+    rollback = state.rollback
+    if rollback is not None:
+        return (rollback.outcome, "; ".join(rollback.residue)) if rollback.outcome is not None else None
+    stopped = next((phase for phase in state.phases.values() if phase.decision is Decision.NO_GO), None)
+    if stopped is not None:
+        return Outcome.NO_GO, stopped.reason
+    over = state.phase(FlowPhase.REVIEW).decision is Decision.GO
+    return (Outcome.LIVE, "") if over else None
