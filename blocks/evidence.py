@@ -92,7 +92,7 @@ class EvidenceStore(Block):
             values, evidence = {}, str(reason)[:256]
         return Reading(values=values, where=f'evidence "{probe.name}"', at=occasion.now, evidence=evidence)
 
-    def _read(self, probe: EvidenceProbe, occasion: Occasion) -> Mapping[str, Quantity]:  # noqa: PLR0911, C901 - one per format
+    def _read(self, probe: EvidenceProbe, occasion: Occasion) -> Mapping[str, Quantity]:  # noqa: C901 - one per format
         match probe:
             case SuiteReport():
                 return formats.junit(self._as(str, probe, occasion), probe.suites)

@@ -84,9 +84,7 @@ class WebSite(Block):
             yield SiteVisit(client, self.home, self.addresses, self.tokens)
 
 
-def _asked(  # noqa: PLR0911 - one line per question of a closed union
-    visit: SiteVisit, probe: SiteQuestion, occasion: Occasion
-) -> Reading:
+def _asked(visit: SiteVisit, probe: SiteQuestion, occasion: Occasion) -> Reading:
     match probe:
         case WebAnswer():
             return visit.web_answer(probe, occasion)

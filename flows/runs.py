@@ -81,16 +81,19 @@ class PrefectRuns:
         tags: Iterable[str] = (),
     ) -> FlowRun:
         """Creates a run of a deployment at a wall instant (None for now), once per key."""
-        return await arun_deployment(
-            f"{kind.value}/{kind.value}",
-            parameters=parameters,
-            scheduled_time=at,
-            flow_run_name=f"{name or kind.value} {launch}",
-            timeout=0,
-            as_subflow=False,
-            idempotency_key=key,
-            tags=[ALL, launch_tag(launch), f"product:{self._product}", kind_tag(kind), *tags],
-        )
+        # Given no client, Prefect would open one and leave it open.
+        async with get_client() as client:
+            return await arun_deployment(
+                f"{kind.value}/{kind.value}",
+                client=client,
+                parameters=parameters,
+                scheduled_time=at,
+                flow_run_name=f"{name or kind.value} {launch}",
+                timeout=0,
+                as_subflow=False,
+                idempotency_key=key,
+                tags=[ALL, launch_tag(launch), f"product:{self._product}", kind_tag(kind), *tags],
+            )
 
     async def wake(self, launch: str, kind: RunKind) -> None:
         """Resumes the suspended runs of a kind and brings the scheduled ones forward to now."""

@@ -89,7 +89,7 @@ def evidence_hash(plan: Plan, state: LaunchState, gate: Gate, now: datetime) -> 
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def refusal(  # noqa: C901, PLR0911  one reason after the other
+def refusal(
     plan: Plan,
     state: LaunchState,
     gate_id: str,

@@ -69,8 +69,8 @@ def plan_undo(plan: Plan, state: LaunchState, procedure: Procedure) -> UndoPlan:
             action=action.undo.action or action.id,
             takes_back=(*(previous.takes_back if previous else ()), action.id),
         )
-    closing = _closing(procedure)
-    steps = {key: step.model_copy(update={"closing": key in closing}) for key, step in steps.items()}
+    told = _closing(procedure) & {action.id for action in plan.actions if action.speaks}
+    steps = {key: step.model_copy(update={"closing": key in told}) for key, step in steps.items()}
     steps |= {step.id: step for step in _procedure_actions(plan, procedure, steps)}
     ordered = {key: _ordered(step, undone, steps, plan, procedure) for key, step in steps.items()}
     return UndoPlan(
@@ -133,7 +133,7 @@ def _dependents(plan: Plan, action: str) -> set[str]:
 def _ordered(
     step: UndoStep, undone: dict[str, Action], steps: dict[str, UndoStep], plan: Plan, procedure: Procedure
 ) -> UndoStep:
-    """The step with what comes before it. Work never waits for words."""
+    """The step with what comes before it. Work never waits for words, and nothing waits for what closes the rollback."""
     printed = [action for one in procedure.steps for action in one.actions]
     if procedure.order is Order.AS_PRINTED and step.id in printed:
         before = set(printed[: printed.index(step.id)])
@@ -141,9 +141,14 @@ def _ordered(
         dependents = set().union(*(_dependents(plan, action) for action in step.takes_back))
         before = {undo_id(undone[action]) for action in dependents if action in undone} | set(step.after)
     speaking = {action.id for action in plan.actions if action.speaks}
-    if step.action not in speaking:
-        before = {one for one in before if one in steps and steps[one].action not in speaking}
-    return step.model_copy(update={"after": tuple(sorted(before & set(steps) - {step.id}))})
+    works = step.action not in speaking
+    known = [one for one in steps.values() if one.id in before and one.id != step.id]
+    after = [
+        one.id
+        for one in known
+        if not (works and one.action in speaking) and not (one.closing and not step.closing)
+    ]
+    return step.model_copy(update={"after": tuple(sorted(after))})
 
 
 def _possible(steps: dict[str, UndoStep]) -> list[UndoStep]:
@@ -176,7 +181,10 @@ def _procedure_actions(plan: Plan, procedure: Procedure, steps: Mapping[str, Und
 
 
 def _closing(procedure: Procedure) -> set[str]:
-    """Actions of the steps after verification (the step without actions): they tell that service is restored."""
+    """Actions of the steps after verification (the step without actions): they follow when service is restored.
+
+    Work that takes something back is not among a rollback's closing steps even there: verification has to see it done.
+    """
     verification = next((step.n for step in procedure.steps if not step.actions), None)
     later = [step for step in procedure.steps if verification is not None and step.n > verification]
     return {action for step in later for action in step.actions}

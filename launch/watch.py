@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from launch.agenda import AskPeople, DoEffect, Due, Memory, SampleGuards, Scope, agenda, moment_of, phase_start
+from launch.agenda import (
+    AskPeople,
+    CallSeats,
+    DoEffect,
+    Due,
+    Memory,
+    SampleGuards,
+    Scope,
+    agenda,
+    moment_of,
+    phase_start,
+)
 from launch.events import Decision
 from launch.model import Model
 from launch.plan import FlowPhase, Plan
@@ -79,7 +90,7 @@ def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
 
 def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
     """Due by the ledger, but maybe on its way: a form that is out, a sample that moved nothing, an effect under way."""
-    if isinstance(due, AskPeople | SampleGuards):
+    if isinstance(due, AskPeople | CallSeats | SampleGuards):
         return True
     if isinstance(due, DoEffect):
         begun = state.effect(due.id).begun_at

@@ -140,9 +140,7 @@ class KubernetesCluster(Block):
             case _:
                 assert_never(effect)
 
-    def _values(  # noqa: PLR0911  one return for each question
-        self, kube: Kube, probe: ClusterProbe, occasion: Occasion
-    ) -> tuple[dict[str, Quantity], str]:
+    def _values(self, kube: Kube, probe: ClusterProbe, occasion: Occasion) -> tuple[dict[str, Quantity], str]:
         match probe:
             case WorkloadLimits():
                 return workloads.limits(probe.workloads, kube.deployments())

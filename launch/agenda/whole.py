@@ -96,7 +96,7 @@ class Whole(Watching):
                 self.open_work = True
                 self.future.append(moment)
 
-    def _finish(self) -> list[Due]:  # noqa: PLR0911  one line for each way a phase ends
+    def _finish(self) -> list[Due]:
         phase = self.scope.phase
         if phase is FlowPhase.COUNTDOWN:
             failed = self._failed_change()

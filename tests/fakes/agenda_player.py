@@ -30,6 +30,7 @@ from launch.agenda import (
     agenda,
     phase_start,
 )
+from launch.closing import closing_event
 from launch.errors import RefusedError
 from launch.events import (
     AnyEvent,
@@ -44,9 +45,7 @@ from launch.events import (
     GateExtended,
     GateOpened,
     GuardChanged,
-    LaunchClosed,
     MessageSent,
-    Outcome,
     PhaseEnded,
     PhaseStarted,
     RollbackEnded,
@@ -133,6 +132,10 @@ class Player:
         """Goes on to the end of the launch, or to a moment. Raises `StuckError` where a launch would hang."""
         looks = 0
         while self.state.outcome is None:
+            closing = closing_event(self.state)
+            if closing is not None:
+                self.write(closing)
+                continue
             if self._act():
                 continue
             moments: list[datetime] = []
@@ -251,9 +254,9 @@ class Player:
             current = self.state.gate(gate.id)
             if not current.open or current.opened_at is None:
                 continue
-            for vote in self.world.votes.get(gate.id, self._everyone(gate.id)):
-                if vote.person not in current.ballots:
-                    found.append((gate.id, vote, current.opened_at + vote.after))
+            votes = self.world.votes.get(gate.id, self._everyone(gate.id))
+            still = (vote for vote in votes if vote.person not in current.ballots)
+            found.extend((gate.id, vote, current.opened_at + vote.after) for vote in still)
         return found
 
     def _everyone(self, name: str) -> list[Vote]:
@@ -270,7 +273,7 @@ class Player:
 
     # --- one due thing -----------------------------------------------------------------------------------------------
 
-    def _handle(self, scope: Scope | None, due: object) -> Doing:  # noqa: C901, PLR0911, PLR0912  one line for each kind
+    def _handle(self, scope: Scope | None, due: object) -> Doing:  # noqa: C901, PLR0912  one line for each kind
         memory = self.memories[scope]
         match due:
             case DoEffect():
@@ -316,8 +319,7 @@ class Player:
             case Restored():
                 return Doing([ServiceRestored(failed=due.failed)])
             case EndRollback():
-                ended = RollbackEnded(outcome=due.outcome, residue=due.residue)
-                return Doing([ended, LaunchClosed(outcome=due.outcome)])
+                return Doing([RollbackEnded(outcome=due.outcome, residue=due.residue)])
             case _:
                 raise TypeError(due)
 
@@ -334,7 +336,9 @@ class Player:
         assert effect.begun_at is not None
         if seen == "holds":
             return self._finished(due, effect.attempt, EffectResult.APPLIED)
-        if seen == "absent" or (seen == "failed" and due.id not in memory.applied and self._tries(due) < effect.attempt):
+        if seen == "absent" or (
+            seen == "failed" and due.id not in memory.applied and self._tries(due) < effect.attempt
+        ):
             return Doing([], lambda: self._apply(due, memory))
         if seen == "failed" or self.now >= effect.begun_at + due.action.within:
             return self._finished(due, effect.attempt, EffectResult.FAILED)
@@ -401,12 +405,7 @@ class Player:
         if scope.checkpoint is not None:
             return Doing([CheckpointEnded(checkpoint=scope.checkpoint, missed=due.missed)])
         assert scope.phase is not None
-        ended = PhaseEnded(phase=scope.phase, decision=due.decision, reason=due.reason)
-        if due.decision is Decision.NO_GO and self.state.rollback is None:
-            return Doing([ended], lambda: (LaunchClosed(outcome=Outcome.NO_GO, reason=due.reason),))
-        if due.decision is Decision.GO and scope.phase is FlowPhase.REVIEW:
-            return Doing([ended], lambda: (LaunchClosed(outcome=Outcome.LIVE),))
-        return Doing([ended])
+        return Doing([PhaseEnded(phase=scope.phase, decision=due.decision, reason=due.reason)])
 
 
 def play(plan: Plan, world: World | None = None) -> Player:

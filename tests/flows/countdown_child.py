@@ -110,7 +110,13 @@ async def _play(order: Order, link: Connection) -> None:
             runs.enter(order.launch, run)
         if not order.runs:
             await schedule_phases(stage, order.launch)
+        if order.kill is not None and order.kill.at is not None:
+            clock.enter("the end of this process", order.kill.at, _nothing)
         await clock.run()
+
+
+async def _nothing() -> None:
+    """The clock stops at the moment of the kill, whatever else happens then."""
 
 
 class _Follower:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import boto3
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +24,8 @@ from launch.ledger import Record
 from launch.plan_file import load_plan
 from launch.release import Release
 from launch.state import LaunchState, fold
+from sandbox.parts.aws import AwsPart
+from sandbox.parts.cluster_seed import DEPLOYMENTS, JOBS, section
 from sandbox.town import Town
 from sandbox.world import World
 from tests.flows.countdown_child import Cancelled, KeptRun, Moved, Order, Over, play
@@ -80,9 +84,31 @@ class CrashingLaunch:
         child.join()
         return child.exitcode or 0
 
-    def offset(self, **before: float) -> datetime:
-        """T0 plus an offset."""
-        return self.t0 + timedelta(**before)
+    def generation(self, service: str) -> int:
+        """How often the deployment of a service was changed, plus one."""
+        body = self.town.cluster._api.read(DEPLOYMENTS, service)
+        return int(str(section(body, "metadata")["generation"]))
+
+    def jobs(self, beginning: str) -> list[str]:
+        """Names of the cluster's jobs that begin so."""
+        return [name for name in self.town.cluster._api.names(JOBS) if name.startswith(beginning)]
+
+    def snapshots(self) -> list[str]:
+        """Snapshots of the database that somebody asked for."""
+        found = self._account("rds").describe_db_snapshots(SnapshotType="manual")
+        return [one["DBSnapshotIdentifier"] for one in found["DBSnapshots"]]
+
+    def invalidations(self) -> list[str]:
+        """Purges of the CloudFront distribution."""
+        found = self._account("cloudfront").list_invalidations(DistributionId=self._aws.distribution)
+        return [one["Id"] for one in found["InvalidationList"].get("Items", [])]
+
+    @property
+    def _aws(self) -> AwsPart:
+        return next(part for part in self.town.parts if isinstance(part, AwsPart))
+
+    def _account(self, service: str) -> Any:
+        return boto3.client(service, **self._aws.credentials)
 
     @property
     def records(self) -> Sequence[Record]:

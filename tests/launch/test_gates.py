@@ -139,7 +139,11 @@ OVERRIDING = [{"role": "captain", "signs": True, "overrides": True}, {"role": "s
         ({"seats": [{"role": "sre"}]}, [SRE_NO], NO_GO),
         ({"seats": [{"role": "sre", "count": 2}]}, [SRE_GO], None),
         ({"seats": [{"role": "sre", "count": 2}]}, [SRE_GO, (CLEO, "sre", GO, "")], GO),
-        ({"seats": [{"role": "sre"}, {"role": "lead"}]}, [(BEN, "sre", ABSTAIN, ""), ("dan", "lead", ABSTAIN, "")], None),
+        (
+            {"seats": [{"role": "sre"}, {"role": "lead"}]},
+            [(BEN, "sre", ABSTAIN, ""), ("dan", "lead", ABSTAIN, "")],
+            None,
+        ),
         ({"style": "automatic", "seats": []}, [], GO),
     ],
 )
@@ -212,7 +216,9 @@ def test_a_closed_gate_takes_no_ballot() -> None:
 def test_a_launch_that_is_over_takes_no_ballot_at_a_gate_left_open() -> None:
     player = at_the_gate()
     player.world.votes = {"go": []}
-    acts.claim_rollback(player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ana", at=player.now, wall=player.now)
+    acts.claim_rollback(
+        player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ana", at=player.now, wall=player.now
+    )
     player.refresh()
     player.play()
     assert cast(player, "ana", "captain") == "the launch is over: rolled-back"

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -47,10 +48,7 @@ points = st.lists(
 
 
 def oracle(points: Sequence[tuple[int, float]], now: int, sustained: int, gap: int) -> GuardState:
-    known: dict[int, float] = {}
-    for second, value in points:
-        if second <= now:
-            known[second] = value
+    known = {second: value for second, value in points if second <= now}
     seconds = sorted(known)
     if not seconds or seconds[-1] < now - gap or math.isnan(known[seconds[-1]]):
         return NO_DATA
@@ -58,7 +56,7 @@ def oracle(points: Sequence[tuple[int, float]], now: int, sustained: int, gap: i
         return CLEAR
     for first in seconds:
         held = [second for second in seconds if second >= first]
-        unbroken = all(later - earlier <= gap for earlier, later in zip(held, held[1:], strict=False))
+        unbroken = all(later - earlier <= gap for earlier, later in pairwise(held))
         if all(known[second] > 5 for second in held) and unbroken and held[-1] - first >= sustained:
             return FIRING
     return PENDING
@@ -90,10 +88,8 @@ def test_a_breach_fires_neither_early_nor_a_sampling_interval_late(
     watched = guard(sustained=f"{sustained}s", gap="1m", query={"of": "metrics", "query": "q", "step": f"{every}s"})
     instants = sorted({max(0, tick + chance.randint(-jitter, jitter)) for tick in range(0, 1_200, every)})
     taken = [(instant, BAD if instant >= begins else GOOD) for instant in instants]
-    interval = max(later - earlier for earlier, later in zip(instants, instants[1:], strict=False))
-    first = next(
-        now for now in instants if evaluate(watched, series(taken), at(now)).state is FIRING
-    )
+    interval = max(later - earlier for earlier, later in pairwise(instants))
+    first = next(now for now in instants if evaluate(watched, series(taken), at(now)).state is FIRING)
     assert begins + sustained <= first <= begins + sustained + 2 * interval
     heard = next(instant for instant in instants if instant >= begins)
     assert first <= heard + sustained + interval

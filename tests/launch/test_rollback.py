@@ -15,6 +15,7 @@ from tests.fakes.agenda_player import Player
 from tests.fakes.examples import times
 from tests.fakes.undoing import TOUCHED, UNTOUCHED, Fates, ancestors, happened, taken_back, undone
 
+
 def state_of(plan: Plan, **fates: str) -> LaunchState:
     """The state after these fates, by action (`_` for `-`)."""
     player = Player(plan)
@@ -121,7 +122,9 @@ def test_the_order_of_the_plans_actions_does_not_matter_to_what_is_undone(case, 
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("fate", "steps"), [*((one, ["undo-a"]) for one in TOUCHED), *((one, []) for one in UNTOUCHED)])
+@pytest.mark.parametrize(
+    ("fate", "steps"), [*((one, ["undo-a"]) for one in TOUCHED), *((one, []) for one in UNTOUCHED)]
+)
 def test_what_may_have_changed_something_is_undone(fate: str, steps: list[str]) -> None:
     plan = plans.plan(actions=[plans.action("a")])
     assert [step.id for step in undo_of(plan, a=fate).steps] == steps
@@ -230,7 +233,9 @@ def test_a_no_go_withdraws_only_what_was_touched_and_says_so() -> None:
     assert [(step.id, step.action) for step in found] == [("undo-queued", "queued")]
 
 
-@pytest.mark.parametrize(("trigger", "expected"), [("slow", "gentle"), ("broken", "full"), ("captain", "full"), ("?", "full")])
+@pytest.mark.parametrize(
+    ("trigger", "expected"), [("slow", "gentle"), ("broken", "full"), ("captain", "full"), ("?", "full")]
+)
 def test_a_trigger_names_its_procedure_or_takes_the_first(trigger: str, expected: str) -> None:
     plan = plans.plan(
         triggers=[

@@ -48,7 +48,10 @@ def events_of(plan: Plan, fates: Fates) -> list:
 def rollbacks(draw: st.DrawFn) -> tuple[Plan, Fates, World]:
     """A launch to take back and a world in which any step may fail or take its time."""
     plan, fates = draw(taken_back(draw(st.sampled_from(["reverse-dependency", "as-printed"])), checks=CHECKS))
-    steps = [step.id for step in plan_undo(plan, roll_back(plan, events_of(plan, fates)).state, plan.rollback.procedures[0]).steps]
+    steps = [
+        step.id
+        for step in plan_undo(plan, roll_back(plan, events_of(plan, fates)).state, plan.rollback.procedures[0]).steps
+    ]
     world = World(
         manners={step: draw(manners) for step in steps},
         verdicts={"healthy": draw(verdicts), "seen": draw(verdicts)},
@@ -66,7 +69,9 @@ def expected_residue(plan: Plan, fates: Fates, world: World) -> set[str]:
         if not succeeds(world.manner(step)) and step not in speaking:
             left.add(", ".join(action for action in undo if undo[action] == step) + ": undo")
     left |= {
-        f"{action.id}: so" for action in plan.actions if action.undo.how == "impossible" and fates.get(action.id) in TOUCHED
+        f"{action.id}: so"
+        for action in plan.actions
+        if action.undo.how == "impossible" and fates.get(action.id) in TOUCHED
     }
     if not passes(list(world.verdicts["healthy"])):
         left.add("healthy did not pass")
@@ -115,7 +120,9 @@ def test_a_run_that_dies_anywhere_is_gone_on_with_and_applies_nothing_twice(case
     plan, fates, world = case
 
     def fresh() -> World:
-        return World(manners=dict(world.manners), verdicts=dict(world.verdicts), silent=world.silent, vouching=world.vouching)
+        return World(
+            manners=dict(world.manners), verdicts=dict(world.verdicts), silent=world.silent, vouching=world.vouching
+        )
 
     whole = roll_back(plan, events_of(plan, fates), fresh())
     before = whole.done

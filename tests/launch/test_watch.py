@@ -1,0 +1,129 @@
+"""The watchdog's judgement: what stands still is told once it has stood still long enough, and nothing else is."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from launch.agenda import AskCheck
+from launch.events import (
+    AnyEvent,
+    CheckJudged,
+    Decision,
+    EffectBegun,
+    GateOpened,
+    LaunchClosed,
+    Outcome,
+    PhaseEnded,
+    PhaseStarted,
+    RollbackClaimed,
+    WentLive,
+)
+from launch.plan import FlowPhase, Plan
+from launch.verdicts import Verdict
+from launch.watch import Overdue, Watch, overdue
+from tests.fakes import plans
+from tests.fakes.agenda_player import Player, play
+from tests.fakes.plans import T0
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+HARDENING = PhaseStarted(phase=FlowPhase.HARDENING)
+COUNTDOWN: Sequence[AnyEvent] = (
+    HARDENING,
+    PhaseEnded(phase=FlowPhase.HARDENING, decision=Decision.GO),
+    PhaseStarted(phase=FlowPhase.EVE),
+    PhaseEnded(phase=FlowPhase.EVE, decision=Decision.GO),
+    PhaseStarted(phase=FlowPhase.COUNTDOWN),
+)
+
+
+def late(plan: Plan, at: timedelta, *events: AnyEvent) -> list[str]:
+    """What is overdue at a moment of a launch that knows these events."""
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0 + at
+    player.write(*events)
+    return [one.what for one in overdue(plan, player.state, T0 + at)]
+
+
+def test_a_phase_that_did_not_begin_is_overdue() -> None:
+    assert late(plans.plan(), -7 * DAY - SECOND) == []
+    assert late(plans.plan(), -7 * DAY) == ["phase/hardening"]
+
+
+def test_a_phase_behind_one_that_has_not_said_go_is_not_overdue() -> None:
+    plan = plans.plan(checks=[plans.check("lag")])
+    assert late(plan, -HOUR, HARDENING) == [f"hardening/{AskCheck.__name__}/lag"]
+
+
+def test_a_check_whose_moment_has_come_is_overdue_until_it_is_asked() -> None:
+    plan = plans.plan(checks=[plans.check("lag")])
+    assert late(plan, -2 * DAY - SECOND, HARDENING) == []
+    assert late(plan, -2 * DAY, HARDENING) == ["hardening/AskCheck/lag"]
+    asked = late(plan, -2 * DAY, HARDENING, CheckJudged(check="lag", verdict=Verdict.PASS, sentence=""))
+    assert asked == ["hardening/EndScope"]
+
+
+def test_a_form_that_is_out_is_not_overdue() -> None:
+    plan = plans.plan(checks=[plans.check("briefed", mode="attested")])
+    assert late(plan, -2 * DAY, HARDENING) == []
+
+
+def test_an_open_gate_is_overdue_only_when_its_deadline_has_passed() -> None:
+    plan = plans.plan(gates=[plans.gate("go")])
+    opened = GateOpened(gate="go", plan_hash="", evidence_hash="", deadline=T0 - 25 * MINUTE)
+    assert late(plan, -26 * MINUTE, *COUNTDOWN, opened) == []
+    assert late(plan, -25 * MINUTE, *COUNTDOWN, opened) == ["countdown/SettleGate/go"]
+
+
+def test_an_effect_under_way_has_the_time_its_action_gives_it() -> None:
+    plan = plans.plan(actions=[plans.action("flag", within="10m")])
+    begun = EffectBegun(action="flag", attempt=1, key="flag/1")
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0 - 30 * MINUTE
+    player.write(*COUNTDOWN, begun)
+    assert overdue(plan, player.state, T0 - 21 * MINUTE) == []
+    assert [one.what for one in overdue(plan, player.state, T0 - 20 * MINUTE)] == ["countdown/DoEffect/flag"]
+
+
+def test_a_checkpoint_that_nobody_holds_is_overdue() -> None:
+    plan = plans.plan(checkpoints=[{"id": "one-hour", "offset": "T+1h", "title": "One hour"}])
+    live = (*COUNTDOWN, PhaseEnded(phase=FlowPhase.COUNTDOWN, decision=Decision.GO))
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0
+    player.write(*live, WentLive(), PhaseStarted(phase=FlowPhase.STABILIZATION))
+    assert "checkpoint/one-hour" not in [one.what for one in overdue(plan, player.state, T0 + 2 * HOUR)]
+    assert "checkpoint/one-hour" in [one.what for one in overdue(plan, player.state, T0 + 3 * HOUR + SECOND)]
+
+
+def test_a_rollback_that_nobody_carries_out_is_overdue() -> None:
+    found = late(plans.plan(), -20 * MINUTE, *COUNTDOWN, RollbackClaimed(trigger="captain", tier="urgent", by="ana"))
+    assert found
+    assert all(one.startswith("rollback/") for one in found)
+
+
+def test_a_launch_that_is_over_owes_nothing() -> None:
+    assert late(plans.plan(), DAY, LaunchClosed(outcome=Outcome.NO_GO)) == []
+
+
+def test_a_launch_that_was_played_to_its_end_owes_nothing() -> None:
+    player = play(plans.plan(checks=[plans.check("lag")], gates=[plans.gate("go")], actions=[plans.action("flag")]))
+    assert overdue(player.plan, player.state, player.now) == []
+
+
+def test_an_alarm_is_raised_after_the_patience_and_not_before() -> None:
+    watch = Watch(30 * SECOND)
+    found = [Overdue(what="a", detail="")]
+    assert watch.look(found, T0) == []
+    assert watch.look(found, T0 + 30 * SECOND) == []
+    assert watch.look(found, T0 + 31 * SECOND) == found
+
+
+def test_what_was_done_meanwhile_begins_anew() -> None:
+    watch = Watch(30 * SECOND)
+    watch.look([Overdue(what="a", detail="")], T0)
+    watch.look([], T0 + 20 * SECOND)
+    assert watch.look([Overdue(what="a", detail="")], T0 + 40 * SECOND) == []
+
+
+def test_the_next_attempt_at_the_same_thing_begins_anew() -> None:
+    watch = Watch(30 * SECOND)
+    watch.look([Overdue(what="a", detail="")], T0)
+    assert watch.look([Overdue(what="a", detail="", attempt=1)], T0 + 31 * SECOND) == []
