@@ -44,7 +44,7 @@ STARTERS: dict[RunKind, Starter] = {
     RunKind.STABILIZATION: lambda launch, _: stabilization(launch, return_state=True),
     RunKind.REVIEW: lambda launch, _: review(launch, return_state=True),
     RunKind.ROLLBACK: lambda launch, _: roll_back(launch, return_state=True),
-    RunKind.CHECKPOINT: checkpoint,
+    RunKind.CHECKPOINT: lambda launch, point: checkpoint(launch, point, return_state=True),
 }
 _LEAD = timedelta(minutes=10)
 

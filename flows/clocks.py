@@ -101,9 +101,11 @@ class CompressedClock:
 
     async def until(self, moment: datetime) -> None:
         """Lets the clock run fast; returns at the moment, or when somebody wrote: at natural speed again either way."""
-        self.hurry(moment)
+        self._refresh()
         heard = self._others
         while self.now() < moment:
+            # Again after every slice: what keeps natural speed now (a gate, a stop) is over some time.
+            self.hurry(moment)
             wall = self._wall()
             await self._sleep(_seconds(min(self._pace.comes(moment, wall) - wall, SLICE)))
             self._refresh()

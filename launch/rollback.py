@@ -133,7 +133,7 @@ def _dependents(plan: Plan, action: str) -> set[str]:
 def _ordered(
     step: UndoStep, undone: dict[str, Action], steps: dict[str, UndoStep], plan: Plan, procedure: Procedure
 ) -> UndoStep:
-    """The step with what comes before it. Work never waits for words, and nothing waits for what closes the rollback."""
+    """The step with what comes before it. Work never waits for words, and nothing waits for what closes a rollback."""
     printed = [action for one in procedure.steps for action in one.actions]
     if procedure.order is Order.AS_PRINTED and step.id in printed:
         before = set(printed[: printed.index(step.id)])

@@ -71,7 +71,7 @@ class Watching(Gating):
             if fired is None or gate is None or gate.id in opened:
                 continue
             current = self.state.gate(gate.id)
-            if not current.open and (current.opened_at is None or current.opened_at < fired):
+            if not current.open and (current.decided_at is None or current.decided_at < fired):
                 opened.add(gate.id)
                 window = trigger.decision_window or gate.window
                 timed = gate.model_copy(update={"window": window})

@@ -49,7 +49,9 @@ class Whole(Watching):
         stopped = self._no_go()
         if stopped is not None:
             due += self._withdraw()
-            return self._agenda(due or [EndScope(Decision.NO_GO, stopped)])
+            if not due and not self._withdrawing():
+                due.append(EndScope(Decision.NO_GO, stopped))
+            return self._agenda(due)
         barrier = self._barrier()
         due += self._effects(barrier)
         due += self._checks(barrier)
@@ -102,9 +104,7 @@ class Whole(Watching):
             failed = self._failed_change()
             if failed:
                 return [StartRollback("captain", "urgent", f"{failed} failed, so the product cannot go live")]
-            if self.state.live_at is None:
-                return [GoLive()]
-            return [EndScope(Decision.GO)]
+            return self._go_live()
         if phase is None:
             return []
         end = phase_end(self.plan, self.state, phase)
@@ -114,6 +114,16 @@ class Whole(Watching):
             self.future.append(end)
             return []
         return [EndScope(Decision.GO)]
+
+    def _go_live(self) -> list[Due]:
+        """Not before T0, however early everything is done: what follows counts from here."""
+        t0 = moment_of(self.state, timedelta(0))
+        if self.state.live_at is not None:
+            return [EndScope(Decision.GO)]
+        if t0 > self.now:
+            self.future.append(t0)
+            return []
+        return [GoLive()]
 
     def _close_review(self, end: datetime | None) -> list[Due]:
         if end is not None and end > self.now:

@@ -53,13 +53,25 @@ class Work(Look):
         else:
             self.future.append(again)
 
-    def _withdraw(self) -> list[Due]:
+    def _withdrawing(self) -> list[UndoStep]:
+        """What a NO-GO still has to take back."""
         actions = {action.id: action for action in self.plan.actions}
         return [
-            DoEffect(step.id, actions[step.action], step)
+            step
             for step in withdrawals(self.plan, self.state)
             if not self.state.effect(step.id).done and not self._exhausted(actions[step.action], step.id)
         ]
+
+    def _withdraw(self) -> Iterator[Due]:
+        actions = {action.id: action for action in self.plan.actions}
+        for step in self._withdrawing():
+            action, effect = actions[step.action], self.state.effect(step.id)
+            if effect.under_way:
+                yield from self._look(action, step.id, step)
+            elif effect.finished_at is not None and effect.finished_at + action.poll > self.now:
+                self.future.append(effect.finished_at + action.poll)
+            else:
+                yield DoEffect(step.id, action, step)
 
     def _failed_change(self) -> str | None:
         """A production change of this phase that will not come any more, with nobody left to be asked."""
@@ -124,9 +136,7 @@ class Work(Look):
                 continue
             if self.state.check(check.id).attested is not None or check.id in self.memory.asked_people:
                 continue
-            open_before = self.open_work
             if self._reached(check.offset, barrier):
                 asked.append(check)
-            self.open_work = open_before
         if asked:
             yield AskPeople(tuple(asked))

@@ -68,7 +68,7 @@ from tests.fakes.plans import T0
 LAUNCH = "cockpit-1"
 START = T0 - timedelta(days=8)
 FORWARD = (FlowPhase.HARDENING, FlowPhase.EVE, FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION, FlowPhase.REVIEW)
-_TOO_MANY = 400
+_TOO_MANY = 1_000
 
 
 class CrashError(Exception):
@@ -132,36 +132,40 @@ class Player:
         """Goes on to the end of the launch, or to a moment. Raises `StuckError` where a launch would hang."""
         looks = 0
         while self.state.outcome is None:
-            closing = closing_event(self.state)
-            if closing is not None:
-                self.write(closing)
-                continue
-            if self._act():
-                continue
-            moments: list[datetime] = []
-            busy = False
-            for scope in self._scopes():
-                look = self._look(scope)
-                if look.due:
-                    self._carry_out(scope, look.due)
-                    busy = True
-                    break
-                if look.next is not None:
-                    moments.append(look.next)
             looks += 1
             if looks > _TOO_MANY:
                 message = f"no end of looking at {self.now - T0}"
                 raise StuckError(message)
-            if not busy:
-                nexts = [one for one in (*moments, *self._coming()) if one > self.now]
-                if not nexts:
-                    message = f"nothing comes after {self.now - T0}: {self.state.gates}"
-                    raise StuckError(message)
-                if until is not None and min(nexts) > until:
-                    self.now = until
-                    return self
-                self.now, looks = min(nexts), 0
+            moments = self._do_something()
+            if moments is None:
+                continue
+            nexts = [one for one in (*moments, *self._coming()) if one > self.now]
+            if until is not None and (not nexts or min(nexts) > until):
+                self.now = until
+                return self
+            if not nexts:
+                message = f"nothing comes after {self.now - T0}: {self.state.gates}"
+                raise StuckError(message)
+            self.now, looks = min(nexts), 0
         return self
+
+    def _do_something(self) -> list[datetime] | None:
+        """Does what is due now in one scope; the next moments of all scopes where nothing is."""
+        closing = closing_event(self.state)
+        if closing is not None:
+            self.write(closing)
+            return None
+        if self._act():
+            return None
+        moments = []
+        for scope in self._scopes():
+            look = self._look(scope)
+            if look.due:
+                self._carry_out(scope, look.due)
+                return None
+            if look.next is not None:
+                moments.append(look.next)
+        return moments
 
     def write(self, *events: AnyEvent) -> None:
         """Appends, and dies where the test says so."""

@@ -181,3 +181,11 @@ def test_the_clock_is_free_again_when_the_phase_has_ended(ledger: Ledger, wall: 
     ledger.append(LAUNCH, ended, at=clock.now(), wall=wall())
     asyncio.run(clock.until(target))
     assert sum(wall.slept) == pytest.approx(2.0, abs=0.05)
+
+
+def test_the_clock_is_fast_again_when_a_stop_is_over(ledger: Ledger, wall: Wall) -> None:
+    clock = compressed(ledger, wall)
+    asyncio.run(clock.until(T0 - 7 * DAY))
+    before = sum(wall.slept)
+    asyncio.run(clock.until(T0 - 6 * DAY))
+    assert sum(wall.slept) - before == pytest.approx(20 + 24, abs=2.5)

@@ -1,0 +1,132 @@
+"""A small launch flown through the real flows on a virtual clock: small plan, fake systems, ledger in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from console.rehearsal import STARTERS
+from console.rehearsal_desk import PlayedRuns, ScriptedPeople
+from flows.phases import schedule_phases
+from flows.stage import RunKind, Stage, on_stage
+from launch.acts import open_launch
+from launch.ballots_file import Ballots
+from launch.events import AnyEvent
+from launch.ledger import Ledger, Record, verify_chain
+from launch.plan import Plan
+from launch.release import Release
+from launch.state import LaunchState, fold
+from sandbox.virtual_clock import VirtualClock
+from tests.fakes.memory_ledger import MemoryLedger
+from tests.fakes.plans import T0
+from tests.fakes.systems import Outside
+
+LAUNCH = "cockpit-1"
+_START = timedelta(days=7, minutes=10)
+Act = Callable[["FlownLaunch"], object]
+
+
+class KilledError(BaseException):
+    """The process ends here. Not an `Exception`: nothing may catch it and go on."""
+
+
+@dataclass
+class Tripwire:
+    """A ledger whose writer is gone right after its `last` record is in it; None never."""
+
+    ledger: Ledger
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        self.records = self.ledger.records
+        self.launches = self.ledger.launches
+        self.open_launch = self.ledger.open_launch
+
+    def append(
+        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+    ) -> Record:
+        record = self.ledger.append(launch, event, at=at, wall=wall, expected=expected)
+        if self.last is not None and record.sequence >= self.last:
+            raise KilledError
+        return record
+
+
+@dataclass
+class FlownLaunch:
+    """Opened ten minutes before its first phase. `acts` are what persons do, by offset from T0."""
+
+    plan: Plan
+    outside: Outside = field(default_factory=Outside)
+    ballots: Ballots = field(default_factory=Ballots)
+    acts: Sequence[tuple[timedelta, Act]] = ()
+    patient: bool = False
+    clock: VirtualClock = field(init=False)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+
+    def __post_init__(self) -> None:
+        self.clock = VirtualClock(T0 - _START)
+        open_launch(
+            self.ledger, LAUNCH, plan=self.plan, plan_hash="hash", plan_path="plans/small.yaml",
+            release=Release(version="v2", services={"api": "v2.1.0"}), t0=T0, environment="sandbox", opened_by="ana",
+            at=self.clock.now(), wall=self.clock.now(),
+        )  # fmt: skip
+
+    def fly(self, *, until: timedelta | None = None, last: int | None = None) -> None:
+        """One process: goes on from the ledger to the end, or to an offset, or dies with its record `last`."""
+        self.clock = VirtualClock(self.clock.now())
+        asyncio.run(self._fly(until, last))
+
+    async def _fly(self, until: timedelta | None, last: int | None) -> None:
+        ledger = Tripwire(self.ledger, last)
+        stage = Stage(
+            ledger=ledger, clock=self.clock, wall=self.clock.now, systems=lambda _plan, _place: self.outside.systems,
+            people=ScriptedPeople(ledger, self.clock, self.ballots), runs=PlayedRuns(self.clock, STARTERS),
+            patient=self.patient,
+        )  # fmt: skip
+        with on_stage(stage):
+            self.clock.adopt_context()
+            for place, (offset, act) in enumerate(self.acts):
+                if T0 + offset >= self.clock.now():
+                    self.clock.enter(f"act-{place}", T0 + offset, self._acting(act))
+            if until is not None:
+                self.clock.stop_at(T0 + until)
+            await schedule_phases(stage, LAUNCH)
+            await self.clock.run()
+
+    def _acting(self, act: Act) -> Callable[[], object]:
+        async def acting() -> None:
+            outcome = act(self)
+            if asyncio.iscoroutine(outcome):
+                await outcome
+
+        return acting
+
+    def now(self) -> dict[str, datetime]:
+        """Keyword arguments of an act of a person at this moment."""
+        return {"at": self.clock.now(), "wall": self.clock.now()}
+
+    @property
+    def records(self) -> Sequence[Record]:
+        return self.ledger.records(LAUNCH)
+
+    @property
+    def state(self) -> LaunchState:
+        verify_chain(LAUNCH, self.records)
+        return fold(self.records)
+
+    def events(self, *kinds: type) -> list:
+        """All events of these kinds, oldest first."""
+        return [record.event for record in self.records if isinstance(record.event, kinds)]
+
+    def when(self, kind: type, **fields: object) -> list[timedelta]:
+        """Offsets from T0 of the events of a kind with these fields."""
+        return [
+            record.at - T0
+            for record in self.records
+            if isinstance(record.event, kind) and all(getattr(record.event, key) == one for key, one in fields.items())
+        ]
+
+
+__all__ = ["LAUNCH", "FlownLaunch", "KilledError", "RunKind"]
