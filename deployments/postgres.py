@@ -128,7 +128,10 @@ class PostgresServer:
     def _fault(self, question: str, answer: str) -> PermanentFaultError:
         next_step = f"look at {self.directory / 'postgres.log'}, or name a PostgreSQL of your own"
         return PermanentFaultError(
-            system=f"PostgreSQL in {self.directory}", question=question, answer=answer, next_step=next_step
+            system=f"PostgreSQL in {self.directory}",
+            question=question,
+            answer=answer,
+            next_step=next_step,
         )
 
 

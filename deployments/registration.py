@@ -30,7 +30,7 @@ async def register_pool(client: PrefectClient, command: str | None = None) -> No
         await client.read_work_pool(WORK_POOL)
     except ObjectNotFound:
         await client.create_work_pool(
-            WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template, description="Runs of tminus")
+            WorkPoolCreate(name=WORK_POOL, type="process", base_job_template=template, description="Runs of tminus"),
         )
     else:
         await client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))

@@ -125,7 +125,7 @@ def _start(settings: Settings, tree: Tree, ledger: str, tell: Tell, asked_to_sto
     began = time.monotonic()
     tell("starting the Prefect server")
     server = tree.start(
-        Child("server", _prefect("server", "start", "--host", "127.0.0.1", "--port", str(settings.port)), vital=True)
+        Child("server", _prefect("server", "start", "--host", "127.0.0.1", "--port", str(settings.port)), vital=True),
     )
     socket_path = warm.socket_path(settings.directory.resolve())
     tree.start(Child("warm", (sys.executable, "-m", "deployments.warm", str(socket_path))))
@@ -209,7 +209,9 @@ def _environment(settings: Settings, postgres: PostgresServer) -> dict[str, str]
         # `--port` alone would leave the UI calling port 4200.
         "PREFECT_SERVER_UI_API_URL": settings.api,
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": postgres.url("prefect").replace(
-            "postgresql://", "postgresql+asyncpg://", 1
+            "postgresql://",
+            "postgresql+asyncpg://",
+            1,
         ),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",

@@ -18,6 +18,8 @@ import socket
 import sys
 import threading
 import traceback
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 IMPORTED = (
@@ -44,9 +46,9 @@ _LONGEST_PATH = 100
 """A Unix socket's path must be short."""
 
 
-def serve(path: Path) -> None:
-    """Imports everything, then forks for every connection until this process is ended."""
-    for module in IMPORTED:
+def serve(path: Path, *, imported: Sequence[str] = IMPORTED, engine: str = "prefect.engine") -> None:
+    """Imports everything, then forks for every connection until this process is ended; a fork runs the engine."""
+    for module in imported:
         importlib.import_module(module)
     # Nothing that is imported goes away: keeping it out of collections keeps its pages shared with the forks.
     gc.collect()
@@ -64,7 +66,7 @@ def serve(path: Path) -> None:
         line, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            _become_the_run(line)
+            _become_the_run(line, engine)
         line.close()
 
 
@@ -79,17 +81,17 @@ def socket_path(directory: Path) -> Path:
     wanted = directory / "warm.sock"
     if len(str(wanted)) <= _LONGEST_PATH:
         return wanted
-    return Path(f"/tmp/tminus-{os.getuid()}-{abs(hash(str(directory))) % 10**8}.sock")  # noqa: S108  length is the point
+    return Path(f"/tmp/tminus-{os.getuid()}-{zlib.crc32(str(directory).encode()):08x}.sock")  # noqa: S108  length is the point
 
 
-def _become_the_run(line: socket.socket) -> None:
-    """Never returns: takes over environment, directory and output of the asker and runs Prefect's engine."""
+def _become_the_run(line: socket.socket, engine: str) -> None:
+    """Never returns: takes over environment, directory and output of the asker and runs the engine."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = 1
     try:
         _take_over(line)
         threading.Thread(target=_obey, args=(line,), daemon=True, name="warm-line").start()
-        code = _run_engine()
+        code = _run(engine)
     except BaseException:  # noqa: BLE001  this process has no caller: whatever it was is printed, and is the exit code
         traceback.print_exc()
     finally:
@@ -124,16 +126,17 @@ def _obey(line: socket.socket) -> None:
         os.kill(os.getpid(), order[0])
 
 
-def _run_engine() -> int:
+def _run(engine: str) -> int:
     from prefect.context import refresh_global_settings_context
     from prefect.logging.configuration import setup_logging
 
     refresh_global_settings_context()
     setup_logging()
-    sys.argv = ["prefect.engine"]
-    sys.modules.pop("prefect.engine", None)
+    sys.argv = [engine]
+    # Imported before the fork, it would be run a second time beside itself.
+    sys.modules.pop(engine, None)
     try:
-        runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
+        runpy.run_module(engine, run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
     _flush_threads()

@@ -27,6 +27,12 @@ def attest(launch: str, checks: list[str], roles: list[str]) -> State[None]:
     """Collects what people vouch for: resume this run with your id, pass or fail for each check, and the evidence.
 
     The form comes again for what was left at `not yet` and for what was refused. Any time before the gate will do.
+
+    Args:
+        launch: Id of the launch.
+        checks: Ids of the checks to vouch for.
+        roles: Roles that may vouch for them.
+
     """
     stage = staged() or build_stage(launch)
     note = ""
@@ -41,7 +47,8 @@ def attest(launch: str, checks: list[str], roles: list[str]) -> State[None]:
         # The fields of the first form stay: an answer given before a crash is read with the form it was given to.
         everything = [one for one in plan.checks if one.id in checks]
         answer = suspend_flow_run(
-            wait_for_input=attest_form(everything, holders(plan, roles), words), key=form_key("attest", attempt)
+            wait_for_input=attest_form(everything, holders(plan, roles), words),
+            key=form_key("attest", attempt),
         )
         note = _write(stage, launch, answer, wanted)
         _settle_gates(stage, launch)

@@ -28,6 +28,14 @@ def ballot(launch: str, gate: str, seat: str, opening: int = 1, place: int = 1) 
 
     A ballot that does not count is written down with the reason and the form comes again. Started again after a crash
     it asks nothing twice: answers it has handled are in the ledger under this run's id.
+
+    Args:
+        launch: Id of the launch.
+        gate: Id of the gate.
+        seat: Role whose seat this is.
+        opening: Which opening of the gate; a gate opens again after a HOLD.
+        place: Which of the seat's places, where it has several.
+
     """
     del place  # tells two forms of one seat apart
     box = _Box(staged() or build_stage(launch), launch, gate, seat, opening, str(flow_run.get_id() or ""))

@@ -82,7 +82,12 @@ class Conductor:
             message = f"launch {self.launch} was not opened"
             raise RefusedError(message)
         return Occasion(
-            launch=self.launch, now=self.now(), t0=t0, went_live=state.live_at, release=opened.release, key=key
+            launch=self.launch,
+            now=self.now(),
+            t0=t0,
+            went_live=state.live_at,
+            release=opened.release,
+            key=key,
         )
 
     def write(self, *events: AnyEvent) -> None:
@@ -95,7 +100,11 @@ class Conductor:
         """Appends an event that rests on what was read; False when somebody wrote meanwhile (look again)."""
         try:
             self.stage.ledger.append(
-                self.launch, event, at=self.now(), wall=self.stage.wall(), expected=self.reader.state.sequence
+                self.launch,
+                event,
+                at=self.now(),
+                wall=self.stage.wall(),
+                expected=self.reader.state.sequence,
             )
         except ConflictError:
             return False

@@ -38,7 +38,12 @@ class PrefectPeople:
         self._runs = runs
 
     async def ask_for_ballots(
-        self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
+        self,
+        launch: str,
+        plan: Plan,
+        gate: Gate,
+        opening: int,
+        deadline: datetime,
     ) -> Sequence[str]:
         """One form for each seat; a seat for two people has two. The deadline is the wake run's affair."""
         del plan, deadline

@@ -13,8 +13,7 @@ from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
 from launch.plan import Action
 from launch.ports import Observation, Occasion, Standing, State
 from launch.wording import render_effect, words_of
-from tasks.acting import apply, look
-from tasks.retries import impatient
+from tasks.acting import apply, look, look_at_once
 
 
 class EffectHandler:
@@ -87,11 +86,15 @@ class EffectHandler:
                 return Doing()
 
     async def _apply(
-        self, due: DoEffect, effect: EffectBase, before: State | None, attempt: int, occasion: Occasion
+        self,
+        due: DoEffect,
+        effect: EffectBase,
+        before: State | None,
+        attempt: int,
+        occasion: Occasion,
     ) -> Sequence[AnyEvent]:
-        named = apply.with_options(task_run_name=due.id)
         try:
-            await named(effect, before, self.conductor.systems, occasion)
+            await apply(due.id, effect, before, self.conductor.systems, occasion)
         except SystemFaultError as fault:
             return self._finished(due, attempt, EffectResult.FAILED, str(fault)).events
         self.conductor.memory.applied.add(due.id)
@@ -101,10 +104,8 @@ class EffectHandler:
         return ()
 
     async def _look(self, due: DoEffect, effect: EffectBase, before: State | None, occasion: Occasion) -> Observation:
-        named = look.with_options(task_run_name=f"look at {due.id}")
-        if not self.conductor.stage.patient:
-            named = impatient(named)
-        return await named(effect, before, self.conductor.systems, occasion)
+        question = look if self.conductor.stage.patient else look_at_once
+        return await question(due.id, effect, before, self.conductor.systems, occasion)
 
     def _target(self, due: DoEffect) -> tuple[Action, EffectBase, State | None]:
         """The action whose effect is meant, that effect with its words filled, and the state to put back (or None)."""

@@ -46,9 +46,8 @@ from launch.events import (
 )
 from launch.readings import Scalar
 from launch.verdicts import Judgement, Verdict
-from tasks.asking import ask_check, judged
-from tasks.retries import impatient
-from tasks.watching import watch_guards
+from tasks.asking import ask_check, ask_check_at_once, judged
+from tasks.watching import watch_guards_at_once
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,11 @@ class PhaseHandler:
         conductor, gate = self.conductor, due.gate
         deadline = conductor.reader.state.gate(gate.id).deadline or conductor.now() + gate.window
         links = await conductor.stage.people.ask_for_ballots(
-            conductor.launch, conductor.plan, gate, due.opening, deadline
+            conductor.launch,
+            conductor.plan,
+            gate,
+            due.opening,
+            deadline,
         )
         conductor.memory.asked_people.add(f"{gate.id}/{due.opening}")
         conductor.reader.refresh()
@@ -148,8 +151,7 @@ class PhaseHandler:
 
     async def _sample(self, due: SampleGuards) -> Doing:
         conductor, now = self.conductor, self.conductor.now()
-        named = watch_guards.with_options(task_run_name=f"guards-{now:%m%dT%H%M%S}")
-        readings = await impatient(named)(due.guards, conductor.systems, now)
+        readings = await watch_guards_at_once(due.guards, conductor.systems, now)
         events: list[AnyEvent] = []
         alarms = []
         for guard in due.guards:
@@ -159,8 +161,12 @@ class PhaseHandler:
                 query = guard.query.query if guard.query else ""
                 events.append(
                     GuardChanged(
-                        guard=guard.id, state=reading.state, value=reading.value, since=reading.since, query=query
-                    )
+                        guard=guard.id,
+                        state=reading.state,
+                        value=reading.value,
+                        since=reading.since,
+                        query=query,
+                    ),
                 )
                 alarms.append((guard, reading))
 
@@ -193,15 +199,16 @@ class PhaseHandler:
 async def ask(conductor: Conductor, due: AskCheck) -> Doing:
     """Asks a check as a Prefect task named by its id, and judges. A system that cannot be asked is verdict error."""
     check = due.check
-    named = ask_check.with_options(task_run_name=check.id)
-    if not conductor.stage.patient:
-        named = impatient(named)
+    question = ask_check if conductor.stage.patient else ask_check_at_once
     try:
-        judgement = await named(check, conductor.systems, conductor.occasion())
+        judgement = await question(check, conductor.systems, conductor.occasion())
     except SystemFaultError as fault:
         judgement = Judgement(verdict=Verdict.ERROR, sentence=str(fault))
     event = CheckJudged(
-        check=check.id, verdict=judgement.verdict, sentence=judgement.sentence, measured=_measured(judgement)
+        check=check.id,
+        verdict=judgement.verdict,
+        sentence=judgement.sentence,
+        measured=_measured(judgement),
     )
     return Doing([event])
 

@@ -39,13 +39,9 @@ def plan_names() -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml"))
 
 
-PlanName = Annotated[
-    str, Field(description="Which plan to launch by.", title="Plan", json_schema_extra={"enum": list(plan_names())})
-]
-Moment = Annotated[datetime, Field(title="T0", description="When the product goes live for its users, with zone.")]
-Environment = Annotated[
-    Literal["sandbox", "staging", "production"], Field(description="Where: names the Prefect blocks to use.")
-]
+PlanName = Annotated[str, Field(json_schema_extra={"enum": list(plan_names())})]
+Environment = Literal["sandbox", "staging", "production"]
+Filled = Annotated[str, Field(min_length=1)]
 
 
 class ServiceVersion(BaseModel):
@@ -70,16 +66,25 @@ class Opening:
 @flow(name="open-launch", flow_run_name="open {plan} for {t0}", persist_result=False)
 async def open_launch(  # noqa: PLR0917  one field of the form each
     plan: PlanName,
-    t0: Moment,
-    version: Annotated[str, Field(min_length=1, description="Name of the release as a whole, for instance v2.5.0.")],
-    services: Annotated[
-        list[ServiceVersion], Field(description="Versions of the services; those not named keep the plan's.")
-    ] = [],  # noqa: B006  Prefect shows the default in its form and never changes it
+    t0: datetime,
+    version: Filled,
+    services: list[ServiceVersion] = [],  # noqa: B006  Prefect shows the default in its form and never changes it
     environment: Environment = "sandbox",
-    commit: Annotated[str, Field(description="Commit the release was built from.")] = "",
-    opened_by: Annotated[str, Field(description="Your id in the plan.")] = "release-captain",
+    commit: str = "",
+    opened_by: str = "release-captain",
 ) -> State[None]:
-    """Opens a launch of a release and schedules its phases. Nothing is opened unless everything asked for is valid."""
+    """Opens a launch of a release and schedules its phases. Nothing is opened unless everything asked for is valid.
+
+    Args:
+        plan: Which plan to launch by.
+        t0: When the product goes live for its users, with zone.
+        version: Name of the release as a whole, for instance v2.5.0.
+        services: Versions of the services; those not named keep the plan's.
+        environment: Where; it names the Prefect blocks to use.
+        commit: Commit the release was built from.
+        opened_by: Your id in the plan.
+
+    """
     path = f"{plan}.yaml"
     loaded = load_plan((files("plans") / path).read_text(encoding="utf-8"), f"plans/{path}")
     named = {one.service: one.version for one in services}

@@ -29,6 +29,11 @@ async def recover(run: str, reason: str = "") -> State[None]:
     """Restarts a dead run of a launch up to three times; then pages, and rolls back if production was changed.
 
     A form keeps the answer it was given, so it goes on in the same run; a phase goes on from the ledger in a new one.
+
+    Args:
+        run: Id of the flow run that is dead.
+        reason: What was seen of its end.
+
     """
     async with get_client() as client:
         found = await client.read_flow_run(UUID(run))

@@ -20,7 +20,11 @@ from launch.rollback_agenda import EndRollback, Restored, SkipUndo, rollback_age
 
 @flow(name="roll-back", flow_run_name="roll back {launch}", persist_result=False)
 async def roll_back(
-    launch: str, trigger: str = "captain", tier: str = "urgent", by: str = "captain", reason: str = ""
+    launch: str,
+    trigger: str = "captain",
+    tier: str = "urgent",
+    by: str = "captain",
+    reason: str = "",
 ) -> State[None]:
     """Takes the launch back: undoes what the ledger says was done, verifies, tells, and ends rolled back or partial.
 
@@ -33,13 +37,27 @@ async def roll_back(
     run = stage.runs.current()
     now, wall = stage.clock.now(), stage.wall()
     mine = claim_rollback(
-        stage.ledger, launch, trigger=trigger, tier=tier, by=by, at=now, wall=wall, reason=reason, run=run
+        stage.ledger,
+        launch,
+        trigger=trigger,
+        tier=tier,
+        by=by,
+        at=now,
+        wall=wall,
+        reason=reason,
+        run=run,
     )
     conductor.reader.refresh()
     claimed = conductor.reader.state.rollback
     if not mine and claimed is not None and claimed.ended_at is None:
         taken = not await stage.runs.alive(claimed.run) and take_over_rollback(
-            stage.ledger, launch, dead=claimed.run, by=by, at=now, wall=wall, run=run
+            stage.ledger,
+            launch,
+            dead=claimed.run,
+            by=by,
+            at=now,
+            wall=wall,
+            run=run,
         )
         if not taken:
             return Completed(message=f"run {claimed.run} is rolling back already", name="AlreadyUnderWay")

@@ -137,7 +137,7 @@ async def runs_with(client: PrefectClient, tags: Sequence[str], states: Sequence
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=list(tags)),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
-        )
+        ),
     )
 
 

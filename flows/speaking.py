@@ -12,9 +12,8 @@ from launch.guards import GuardReading
 from launch.plan import Channel, ChannelKind, Gate, Guard, GuardPolarity, Template
 from launch.state import GateState
 from launch.wording import render, words_of
-from tasks.retries import impatient
-from tasks.telling import Message, tell
-from tasks.watching import read_newest
+from tasks.telling import Message, tell, tell_once
+from tasks.watching import read_newest_at_once
 
 STATUS_METRICS = ("request_rate", "error_rate", "latency_p95")
 
@@ -84,7 +83,11 @@ class Speaker:
                 current = channels.get(current.fallback or "")
                 continue
             sent = MessageSent(
-                key=message.key, channel=current.id, subject=message.subject, text=message.text, link=link
+                key=message.key,
+                channel=current.id,
+                subject=message.subject,
+                text=message.text,
+                link=link,
             )
             return [*events, sent]
         return events
@@ -100,14 +103,12 @@ class Speaker:
         return await self.say(channel.id, Message(key=key, text=text))
 
     async def _tell(self, channel: Channel, message: Message) -> str:
-        named = tell.with_options(task_run_name=f"tell {channel.id}: {message.key}")
-        if not self.conductor.stage.patient:
-            named = named.with_options(retries=0)
-        return await named(channel, message, self.conductor.systems)
+        words = tell if self.conductor.stage.patient else tell_once
+        return await words(channel, message, self.conductor.systems)
 
     async def _figures(self) -> Mapping[str, float | None]:
         guards = tuple(self._sources().values())
-        return await impatient(read_newest)(guards, self.conductor.systems, self.conductor.now())
+        return await read_newest_at_once(guards, self.conductor.systems, self.conductor.now())
 
     def _sources(self) -> Mapping[str, Guard]:
         """Which guard's series a figure is read from: its target's, where there is one, else the first that has it."""

@@ -40,7 +40,12 @@ class People(Protocol):
     """How persons are asked. Their answers are events of the ledger; nothing is returned here."""
 
     async def ask_for_ballots(
-        self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
+        self,
+        launch: str,
+        plan: Plan,
+        gate: Gate,
+        opening: int,
+        deadline: datetime,
     ) -> Sequence[str]:
         """Gives every seat of an open gate its own form; returns the links. Asking twice makes no second form."""
 

@@ -17,7 +17,15 @@ from launch.state import fold
 
 @flow(name="wake", flow_run_name="wake {gate} {launch}", persist_result=False)
 async def wake(launch: str, gate: str, opening: int, run: str) -> State[None]:
-    """Settles the gate if its deadline has passed, takes away its forms then, and resumes the run that waits for it."""
+    """Settles the gate if its deadline has passed, takes away its forms then, and resumes the run that waits for it.
+
+    Args:
+        launch: Id of the launch.
+        gate: Id of the gate.
+        opening: Which opening of the gate.
+        run: Id of the flow run that waits there.
+
+    """
     stage = await stage_for(launch)
     now, wall = stage.clock.now(), stage.wall()
     await anyio.to_thread.run_sync(lambda: settle_gate(stage.ledger, launch, gate=gate, at=now, wall=wall))

@@ -122,7 +122,14 @@ def cast_ballot(
         why = f"{decision!r} is no decision; write GO, NO-GO or ABSTAIN"
         if meant is not None:
             why = gates.refusal(
-                plan, state, gate, opening=opening, seat=seat, person=person, reason=reason, decision=meant
+                plan,
+                state,
+                gate,
+                opening=opening,
+                seat=seat,
+                person=person,
+                reason=reason,
+                decision=meant,
             )
         if meant is None or why:
             return BallotRefused(gate=gate, person=person, decision=decision, reason=why, run=run)
@@ -221,6 +228,9 @@ def waive(
         if not reason.strip():
             message = "a waiver needs a reason"
             raise RefusedError(message)
+        if lasting <= timedelta(0):
+            message = "a waiver must last some time"
+            raise RefusedError(message)
         return CheckWaived(check=check, person=person, reason=reason, until=at + lasting)
 
     return _append(ledger, launch, decide, at, wall)
@@ -247,6 +257,7 @@ def lift(ledger: Ledger, launch: str, *, person: str, reason: str = "", at: date
     """Ends the hold. Raises `RefusedError`."""
 
     def decide(plan: Plan, state: LaunchState) -> HoldLifted:
+        _still_open(state)
         _known(plan, person)
         if state.hold is None:
             message = "the launch is not held"
@@ -257,7 +268,14 @@ def lift(ledger: Ledger, launch: str, *, person: str, reason: str = "", at: date
 
 
 def slip(
-    ledger: Ledger, launch: str, *, t0: datetime, person: str, reason: str, at: datetime, wall: datetime
+    ledger: Ledger,
+    launch: str,
+    *,
+    t0: datetime,
+    person: str,
+    reason: str,
+    at: datetime,
+    wall: datetime,
 ) -> T0Slipped:
     """Moves T0. Raises `RefusedError` after go-live, for a T0 in the past or without a zone."""
 
@@ -321,7 +339,14 @@ def claim_rollback(
 
 
 def take_over_rollback(
-    ledger: Ledger, launch: str, *, dead: str, by: str, at: datetime, wall: datetime, run: str = ""
+    ledger: Ledger,
+    launch: str,
+    *,
+    dead: str,
+    by: str,
+    at: datetime,
+    wall: datetime,
+    run: str = "",
 ) -> bool:
     """Goes on with the rollback of run `dead` (the caller knows that it is); False when another run did so first."""
     for _ in range(_TRIES):
@@ -339,7 +364,11 @@ def take_over_rollback(
 
 
 def _append(
-    ledger: Ledger, launch: str, decide: Callable[[Plan, LaunchState], Act], at: datetime, wall: datetime
+    ledger: Ledger,
+    launch: str,
+    decide: Callable[[Plan, LaunchState], Act],
+    at: datetime,
+    wall: datetime,
 ) -> Act:
     """Decides on what the ledger says now and writes; decides again when somebody wrote meanwhile."""
     for _ in range(_TRIES):

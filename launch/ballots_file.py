@@ -75,7 +75,10 @@ def _strange_ballots(ballots: Ballots, plan: Plan) -> Iterable[PlanFinding]:
             elif not seats & set(people[ballot.person].roles):
                 problem = f'{ballot.person} has no seat at gate "{gate}"'
                 yield PlanFinding(
-                    code="P230", path=path, problem=problem, right=f"its seats are {', '.join(sorted(seats))}"
+                    code="P230",
+                    path=path,
+                    problem=problem,
+                    right=f"its seats are {', '.join(sorted(seats))}",
                 )
 
 

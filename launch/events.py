@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, TypeAdapter
@@ -13,42 +12,10 @@ from launch.plan.schedule import FlowPhase
 from launch.ports import State
 from launch.release import Release
 from launch.verdicts import Verdict
-
-
-class Decision(StrEnum):
-    """What a gate, or a ballot, says."""
-
-    GO = "GO"
-    NO_GO = "NO-GO"
-    HOLD = "HOLD"
-    ABSTAIN = "ABSTAIN"
-
-
-class Outcome(StrEnum):
-    """How a launch ends."""
-
-    LIVE = "live"
-    NO_GO = "no-go"
-    ROLLED_BACK = "rolled-back"
-    PARTIAL = "partial"
-
-
-class EffectResult(StrEnum):
-    """How one effect ended."""
-
-    ALREADY = "already"
-    APPLIED = "applied"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class GuardState(StrEnum):
-    """What a guard says about its series."""
-
-    CLEAR = "clear"
-    PENDING = "pending"
-    FIRING = "firing"
-    NO_DATA = "no-data"
+from launch.words import Decision as Decision  # noqa: PLC0414  events are imported with their words
+from launch.words import EffectResult as EffectResult  # noqa: PLC0414  events are imported with their words
+from launch.words import GuardState as GuardState  # noqa: PLC0414  events are imported with their words
+from launch.words import Outcome as Outcome  # noqa: PLC0414  events are imported with their words
 
 
 class Event(Model):

@@ -203,7 +203,7 @@ def _at_deadline(gate: Gate, current: GateState, unmet_criteria: list[str], now:
     seats = missing_seats(gate, current)
     why = "; ".join(
         (["no ballot from " + ", ".join(seats)] if seats else [])
-        + ([f"{len(unmet_criteria)} criteria unmet: {unmet_criteria[0]}"] if unmet_criteria else [])
+        + ([f"{len(unmet_criteria)} criteria unmet: {unmet_criteria[0]}"] if unmet_criteria else []),
     )
     if gate.at_deadline is DeadlineOutcome.EXTEND and current.extensions < gate.extensions:
         extend_by = gate.extend_by or timedelta(0)

@@ -72,7 +72,13 @@ class Ledger(Protocol):
     """
 
     def append(
-        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+        self,
+        launch: str,
+        event: AnyEvent,
+        *,
+        at: datetime,
+        wall: datetime,
+        expected: int | None = None,
     ) -> Record: ...
 
     def records(self, launch: str, *, after: int = 0) -> Sequence[Record]:
@@ -86,7 +92,12 @@ class Ledger(Protocol):
 
 
 def chain_hash(  # noqa: PLR0917  a record's content in its own order
-    launch: str, sequence: int, at: datetime, wall: datetime, event: AnyEvent, previous: str
+    launch: str,
+    sequence: int,
+    at: datetime,
+    wall: datetime,
+    event: AnyEvent,
+    previous: str,
 ) -> str:
     """SHA-256 over the canonical JSON of a record's content and the hash before it, in hexadecimal."""
     content = {

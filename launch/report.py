@@ -133,7 +133,7 @@ class _Report:
             took = span(effect.first_begun_at, effect.finished_at)
             planned = format_duration(action.duration) if action.duration else unknown("the plan gives none")
             rows.append(
-                (action.id, result, self.at(effect.first_begun_at), took, planned, str(effect.attempt), effect.detail)
+                (action.id, result, self.at(effect.first_begun_at), took, planned, str(effect.attempt), effect.detail),
             )
         return section("Effects", table(("Action", "Result", "Begun", "Took", "Planned", "Attempts", "Detail"), rows))
 
@@ -196,7 +196,7 @@ class _Report:
                             self.at(record.at),
                             "a ballot was refused",
                             f"{refused.person} at {refused.gate}: {refused.reason}",
-                        )
+                        ),
                     )
                 case events.ResumedWithoutBallot() as resumed:
                     rows.append((self.at(record.at), "resumed without a ballot", resumed.gate))

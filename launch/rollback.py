@@ -131,7 +131,11 @@ def _dependents(plan: Plan, action: str) -> set[str]:
 
 
 def _ordered(
-    step: UndoStep, undone: dict[str, Action], steps: dict[str, UndoStep], plan: Plan, procedure: Procedure
+    step: UndoStep,
+    undone: dict[str, Action],
+    steps: dict[str, UndoStep],
+    plan: Plan,
+    procedure: Procedure,
 ) -> UndoStep:
     """The step with what comes before it. Work never waits for words, and nothing waits for what closes a rollback."""
     printed = [action for one in procedure.steps for action in one.actions]
@@ -144,9 +148,7 @@ def _ordered(
     works = step.action not in speaking
     known = [one for one in steps.values() if one.id in before and one.id != step.id]
     after = [
-        one.id
-        for one in known
-        if not (works and one.action in speaking) and not (one.closing and not step.closing)
+        one.id for one in known if not (works and one.action in speaking) and not (one.closing and not step.closing)
     ]
     return step.model_copy(update={"after": tuple(sorted(after))})
 

@@ -52,7 +52,11 @@ class RollbackAgenda:
 
 
 def rollback_agenda(
-    plan: Plan, state: LaunchState, now: datetime, procedure: Procedure, memory: Memory
+    plan: Plan,
+    state: LaunchState,
+    now: datetime,
+    procedure: Procedure,
+    memory: Memory,
 ) -> RollbackAgenda:
     """What is due at `now` in the rollback that the ledger says was claimed. Empty when it has ended."""
     return _RollbackAgenda(plan, state, now, procedure, memory).build()

@@ -261,7 +261,10 @@ class LaunchState:
     @_take.register
     def _(self, event: events.GateOpened, at: datetime) -> None:
         self.gates[event.gate] = GateState(
-            opening=event.opening, opened_at=at, deadline=event.deadline, evidence_hash=event.evidence_hash
+            opening=event.opening,
+            opened_at=at,
+            deadline=event.deadline,
+            evidence_hash=event.evidence_hash,
         )
 
     @_take.register

@@ -65,8 +65,12 @@ def _find(limit: Threshold, readings: Sequence[Reading], release: Release | None
         where = ", ".join(reading.where for reading in readings) or "nowhere"
         return [
             Finding(
-                metric=limit.metric, verdict=Verdict.INCONCLUSIVE, measured="no data", expected=expected, where=where
-            )
+                metric=limit.metric,
+                verdict=Verdict.INCONCLUSIVE,
+                measured="no data",
+                expected=expected,
+                where=where,
+            ),
         ]
     return [
         Finding(

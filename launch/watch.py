@@ -106,7 +106,9 @@ def _named(where: str, due: object, state: LaunchState) -> Overdue:
     told = f"{where}: {_VERBS.get(kind, kind)} {name}".rstrip()
     attempt = state.effect(name).attempt if isinstance(due, DoEffect) else state.check(name).asked
     return Overdue(
-        what=f"{where}/{kind}/{name}".rstrip("/"), detail=f"{told} is due and nobody does it", attempt=attempt
+        what=f"{where}/{kind}/{name}".rstrip("/"),
+        detail=f"{told} is due and nobody does it",
+        attempt=attempt,
     )
 
 

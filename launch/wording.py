@@ -28,13 +28,14 @@ def _compiled(text: str) -> Template:
 
 
 def render(text: str, words: Words) -> str:
-    """The text with its variables filled. Raises `PlanError` for an unknown variable or broken syntax."""
+    """The text with its variables filled. Raises `PlanError` for an unknown variable, broken syntax or a wrong sum."""
     if "{" not in text:
         return text
     try:
         return _compiled(text).render(words)
-    except TemplateError as error:
-        message = f"the template {text[:60]!r} cannot be filled: {error.message or error}"
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        # Jinja's own errors, and what an expression inside a template can do wrong.
+        message = f"the template {text[:60]!r} cannot be filled: {error}"
         raise PlanError(message) from error
 
 

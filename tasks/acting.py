@@ -8,11 +8,17 @@ from prefect.cache_policies import NO_CACHE
 
 from launch.effects.base import Effect
 from launch.ports import Acts, Observation, Occasion, State, Systems
-from tasks.retries import retryable
+from tasks.retries import impatient, retryable
 
 
-@retryable
-async def look(effect: Effect, before: State | None, systems: Systems, occasion: Occasion) -> Observation:
+@retryable("look at {name}")
+async def look(
+    name: str,  # noqa: ARG001  names the task run
+    effect: Effect,
+    before: State | None,
+    systems: Systems,
+    occasion: Occasion,
+) -> Observation:
     """How the world stands to the effect's desired state, or to the recorded state `before` that is put back."""
     system = _acting(systems, effect)
     if before is None:
@@ -21,8 +27,17 @@ async def look(effect: Effect, before: State | None, systems: Systems, occasion:
 
 
 # Not retried here: the conductor observes before it begins a new attempt, so that nothing is applied twice.
-@task(cache_policy=NO_CACHE, persist_result=False)
-async def apply(effect: Effect, before: State | None, systems: Systems, occasion: Occasion) -> None:
+look_at_once = impatient(look)
+
+
+@task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
+async def apply(
+    name: str,  # noqa: ARG001  names the task run
+    effect: Effect,
+    before: State | None,
+    systems: Systems,
+    occasion: Occasion,
+) -> None:
     """Starts the change, or puts `before` back. Raises `SystemFaultError`."""
     system = _acting(systems, effect)
     if before is None:

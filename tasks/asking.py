@@ -9,17 +9,23 @@ from launch.ports import Answers, Occasion, Systems
 from launch.probes.base import Probe
 from launch.readings import Reading
 from launch.verdicts import Judgement, judge
-from tasks.retries import retryable
+from tasks.retries import impatient, retryable
 
 
-@retryable
+@retryable("{check.id}")
 async def ask_check(check: Check, systems: Systems, occasion: Occasion) -> Judgement:
     """The check's verdict. Raises `SystemFaultError` when a system could not be asked."""
     return await judged(check.probes, check.limits, systems, occasion)
 
 
+ask_check_at_once = impatient(ask_check)
+
+
 async def judged(
-    probes: tuple[Probe, ...], limits: tuple[Threshold, ...], systems: Systems, occasion: Occasion
+    probes: tuple[Probe, ...],
+    limits: tuple[Threshold, ...],
+    systems: Systems,
+    occasion: Occasion,
 ) -> Judgement:
     """Readings of all probes, in order, held against all limits."""
     readings = [await _answer(probe, systems, occasion) for probe in probes]

@@ -23,9 +23,13 @@ async def _is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any])
     return isinstance(await state.aresult(raise_on_failure=False), TransientFaultError)
 
 
-def retryable(call: Callable[P, R]) -> Task[P, R]:
-    """Makes an idempotent verb a task: four tries on `TransientFaultError`, one on any other error."""
-    decorate = task(
+def retryable(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Makes an idempotent verb a task: four tries on `TransientFaultError`, one on any other error.
+
+    `name` is how its runs are called; parameters of the verb may stand in it (`{check.id}`).
+    """
+    return task(
+        task_run_name=name,
         retries=RETRIES,
         retry_delay_seconds=exponential_backoff(backoff_factor=2),
         retry_jitter_factor=0.5,
@@ -33,7 +37,6 @@ def retryable(call: Callable[P, R]) -> Task[P, R]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    return decorate(call)
 
 
 def impatient(task_of: Task[P, R]) -> Task[P, R]:

@@ -20,7 +20,7 @@ class Message(Model):
     state: str = ""
 
 
-@retryable
+@retryable("tell {channel.id}: {message.key}")
 async def tell(channel: Channel, message: Message, systems: Systems) -> str:
     """Sends it and returns a link. Raises `SystemFaultError`, or `PlanError` for a channel no system carries."""
     system = systems.get(channel.system or "")
@@ -37,3 +37,6 @@ async def tell(channel: Channel, message: Message, systems: Systems) -> str:
         return await anyio.to_thread.run_sync(lambda: system.page(message.state or "P1", message.text, key=message.key))
     problem = f"channel {channel.id!r} ({channel.kind.value}) is carried by no system that can speak"
     raise PlanError(problem)
+
+
+tell_once = tell.with_options(retries=0)

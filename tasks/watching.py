@@ -12,20 +12,26 @@ from launch.events import GuardState
 from launch.guards import GuardReading, evaluate, look_back
 from launch.plan import Guard
 from launch.ports import MetricSource, Sample, Systems
-from tasks.retries import retryable
+from tasks.retries import impatient, retryable
 
 
-@retryable
+@retryable("guards at {now}")
 async def watch_guards(guards: Sequence[Guard], systems: Systems, now: datetime) -> Mapping[str, GuardReading]:
     """Each guard's state at `now`. A source that does not answer is no data: exposure waits, nothing passes."""
     return {guard.id: await _evaluated(guard, systems, now) for guard in guards}
 
 
-@retryable
+watch_guards_at_once = impatient(watch_guards)
+
+
+@retryable("newest figures at {now}")
 async def read_newest(guards: Sequence[Guard], systems: Systems, now: datetime) -> Mapping[str, float | None]:
     """The newest value of each guard's metric by metric name, None where there is no data."""
     readings = {guard.metric: await _evaluated(guard, systems, now) for guard in guards}
     return {metric: reading.value for metric, reading in readings.items()}
+
+
+read_newest_at_once = impatient(read_newest)
 
 
 async def _evaluated(guard: Guard, systems: Systems, now: datetime) -> GuardReading:

@@ -1,5 +1,6 @@
 """Real components that several test modules share."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -9,6 +10,11 @@ from pathlib import Path
 import pytest
 
 from deployments.postgres import PostgresServer
+
+# Prefect sets its logging up when it is imported, which test modules do; what a test says about a run, it asserts.
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
 @pytest.fixture(scope="session")

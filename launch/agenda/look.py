@@ -86,7 +86,12 @@ class Look:
         return start, end
 
     def _tick(
-        self, start: timedelta, end: timedelta, every: timedelta, since: datetime, until: datetime
+        self,
+        start: timedelta,
+        end: timedelta,
+        every: timedelta,
+        since: datetime,
+        until: datetime,
     ) -> tuple[datetime | None, datetime | None]:
         """The latest tick of a repeating thing at or before now, and the next one, within this phase's span."""
         first, last = moment_of(self.state, start), min(moment_of(self.state, end), until)

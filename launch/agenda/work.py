@@ -91,12 +91,17 @@ class Work(Look):
 
     def _check(self, check: Check, barrier: timedelta | None) -> Iterator[Due]:
         answers = self.state.check(check.id)
-        if answers.judged_at is not None:
+        if answers.judged_at is not None and not self._moved(check, answers.judged_at):
             yield from self._again(check)
         elif self._reached(check.offset, barrier) and not self._waits_in_vain(check):
             self.open_work = True
             if check.action is None or self.state.effect(check.action).done:
                 yield AskCheck(check)
+
+    def _moved(self, check: Check, judged_at: datetime) -> bool:
+        """Whether T0 slipped after it did not pass: its moment comes again, with what was mended meanwhile."""
+        passed = self.state.check(check.id).verdict is Verdict.PASS
+        return not passed and check.offset is not None and judged_at < moment_of(self.state, check.offset)
 
     def _again(self, check: Check) -> Iterator[Due]:
         answers = self.state.check(check.id)

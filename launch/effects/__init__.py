@@ -15,7 +15,8 @@ from launch.effects.platform import PlatformEffect
 from launch.effects.web import WebEffect
 
 Effect = Annotated[
-    DataEffect | ObservabilityEffect | PeopleEffect | PlatformEffect | WebEffect | Restore, Field(discriminator="do")
+    DataEffect | ObservabilityEffect | PeopleEffect | PlatformEffect | WebEffect | Restore,
+    Field(discriminator="do"),
 ]
 
 __all__ = ["Effect", "EffectBase", "Restore"]

@@ -44,7 +44,8 @@ class Threshold(Model):
     unit: str = ""
     window: Duration | None = Field(default=None, description="The condition must hold over this window.")
     service: Id | None = Field(
-        default=None, description="The figure is this service's version; the version of the release takes its place."
+        default=None,
+        description="The figure is this service's version; the version of the release takes its place.",
     )
     not_judged: str = Field(default="", description="Why a printed figure is shown but does not decide the verdict.")
 
@@ -77,7 +78,8 @@ class Check(Item):
     gate: Id | None = Field(default=None, description="The gate it feeds, where the runbook names one.")
     blocking: bool = True
     fresh_for: Duration | None = Field(
-        default=None, description="A verdict older than this is asked again at the gate."
+        default=None,
+        description="A verdict older than this is asked again at the gate.",
     )
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ _WORDS = frozenset(
         Integration.SOCIAL,
         Integration.STATUSPAGE,
         Integration.TICKETING,
-    }
+    },
 )
 
 
@@ -93,7 +93,8 @@ class Action(Item):
     attempts: int = Field(default=2, ge=1, le=10)
     undo: Undo
     alternative_to: tuple[Id, ...] = Field(
-        default=(), description="Actions that this one could replace; not run itself."
+        default=(),
+        description="Actions that this one could replace; not run itself.",
     )
 
     @property

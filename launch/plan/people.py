@@ -48,6 +48,7 @@ class Environment(Model):
     id: Id
     title: Text
     guarded_by: Id | None = Field(
-        default=None, description="No credential of this environment is loaded for an effect before this gate says GO."
+        default=None,
+        description="No credential of this environment is loaded for an effect before this gate says GO.",
     )
     blocks: dict[Id, str] = Field(description="System id to Prefect block address, e.g. `prometheus/production`.")

@@ -126,7 +126,7 @@ class QueueTopology(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"missing_exchanges", "missing_queues", "queues_without_dead_letter", "publishers_without_confirms"}
+        {"missing_exchanges", "missing_queues", "queues_without_dead_letter", "publishers_without_confirms"},
     )
 
     ask: Literal["queue-topology"]

@@ -62,7 +62,7 @@ class LoadTest(Evidence):
 
     ask: Literal["load-test"]
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"load_factor", "test_duration", "concurrent_users", "api_rate", "latency_p95", "errors"}
+        {"load_factor", "test_duration", "concurrent_users", "api_rate", "latency_p95", "errors"},
     )
     pilot_users: int = Field(gt=0, description="Users expected at the pilot's peak.")
 

@@ -142,7 +142,7 @@ class PagedIncidents(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"p0_p1_incidents", "incidents", "incidents_untriaged", "incidents_unowned", "incidents_unwritten"}
+        {"p0_p1_incidents", "incidents", "incidents_untriaged", "incidents_unowned", "incidents_unwritten"},
     )
 
     ask: Literal["paged-incidents"]

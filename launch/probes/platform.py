@@ -11,7 +11,8 @@ from launch.probes.base import Probe
 
 Workloads = tuple[Id, ...]
 _WORKLOADS = Field(
-    min_length=1, description="Names of the Deployments asked about; a missing one counts as not having it."
+    min_length=1,
+    description="Names of the Deployments asked about; a missing one counts as not having it.",
 )
 
 

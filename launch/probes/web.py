@@ -82,7 +82,7 @@ class HealthEndpoints(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"http_status", "health_status", "circuit_breaker", "dependencies_down", "services_unhealthy"}
+        {"http_status", "health_status", "circuit_breaker", "dependencies_down", "services_unhealthy"},
     )
 
     ask: Literal["health-endpoints"]
@@ -156,7 +156,7 @@ class PageAssets(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"assets", "assets_without_integrity", "integrity_mismatches", "assets_badly_cached", "assets_broken"}
+        {"assets", "assets_without_integrity", "integrity_mismatches", "assets_badly_cached", "assets_broken"},
     )
 
     ask: Literal["page-assets"]

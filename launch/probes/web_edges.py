@@ -33,7 +33,7 @@ class TlsCertificate(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"cert_days_left", "chain_complete", "host_matches", "auto_renewal"}
+        {"cert_days_left", "chain_complete", "host_matches", "auto_renewal"},
     )
 
     ask: Literal["tls-certificate"]
@@ -129,7 +129,7 @@ class JourneySuite(Probe):
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"steps_run", "steps_passed", "steps_failed", "console_errors", "api_latency"}
+        {"steps_run", "steps_passed", "steps_failed", "console_errors", "api_latency"},
     )
 
     ask: Literal["journey-suite"]

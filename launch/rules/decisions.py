@@ -64,7 +64,10 @@ def _undecidable(plan: Plan) -> Iterator[PlanFinding]:
         if trigger.automatic and not (trigger.guards or trigger.checks):
             problem = f"trigger {trigger.id!r} is automatic but watches neither a guard nor a check"
             yield PlanFinding(
-                code="P212", path=f"rollback.triggers[{at}]", problem=problem, right="add `guards` or `checks`"
+                code="P212",
+                path=f"rollback.triggers[{at}]",
+                problem=problem,
+                right="add `guards` or `checks`",
             )
     tiers = {trigger.tier.value for trigger in plan.rollback.triggers} | {"all"}
     for at, authority in enumerate(plan.rollback.authority):

@@ -33,7 +33,10 @@ def broken_effects(plan: Plan) -> Iterator[PlanFinding]:
 
 
 def _circle(
-    code: str, kind: str, waits: Mapping[str, Sequence[str]], places: Mapping[str, str]
+    code: str,
+    kind: str,
+    waits: Mapping[str, Sequence[str]],
+    places: Mapping[str, str],
 ) -> Iterator[PlanFinding]:
     sorter = TopologicalSorter({one: [other for other in after if other in waits] for one, after in waits.items()})
     try:

@@ -49,7 +49,10 @@ def _impossible(plan: Plan) -> Iterator[PlanFinding]:
         if point.offset <= timedelta(0):
             problem = f"{format_offset(point.offset)} is not after go-live, from which checkpoints count"
             yield PlanFinding(
-                code="P203", path=f"checkpoints[{at}].offset", problem=problem, right="write T+ something"
+                code="P203",
+                path=f"checkpoints[{at}].offset",
+                problem=problem,
+                right="write T+ something",
             )
     for at, step in enumerate(plan.rollout.steps):
         if step.minimum_hold is not None and step.maximum_hold is not None and step.maximum_hold < step.minimum_hold:

@@ -40,7 +40,10 @@ def broken_wiring(plan: Plan) -> Iterator[PlanFinding]:
 
 
 def _measured(
-    path: str, printed: Sequence[Threshold], implied: Sequence[Threshold], probes: Sequence[Probe]
+    path: str,
+    printed: Sequence[Threshold],
+    implied: Sequence[Threshold],
+    probes: Sequence[Probe],
 ) -> Iterator[PlanFinding]:
     metrics = set[str]().union(*(probe.metrics() for probe in probes))
     for name, limits in (("thresholds", printed), ("implied", implied)):

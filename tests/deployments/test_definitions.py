@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 import yaml
+from prefect import Flow
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -35,7 +36,7 @@ def test_prefect_yaml_names_every_deployment_once() -> None:
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda one: one.name)
 def test_every_entrypoint_is_a_flow_of_that_name_with_every_parameter_told(definition: Definition) -> None:
-    flow = load_flow_from_entrypoint(definition.entrypoint)
+    flow: Flow[..., object] = load_flow_from_entrypoint(definition.entrypoint)
     assert flow.name == definition.name
     assert flow.description
     assert ":" not in definition.entrypoint, "a script path would put flows/ first on sys.path"

@@ -18,14 +18,10 @@ pytestmark = pytest.mark.integration
 
 PYTHON = sys.executable
 FOREVER = (PYTHON, "-c", "import signal; signal.pause()")
-DEAF = (PYTHON, "-c", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()")
+DEAF_CODE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+PARENT_CODE = f"import subprocess, signal; subprocess.Popen({FOREVER!r}); print('parent', flush=True); signal.pause()"
+DEAF, PARENT = (PYTHON, "-c", DEAF_CODE), (PYTHON, "-c", PARENT_CODE)
 BRIEF = (PYTHON, "-c", "print('could not find the file')")
-PARENT = (
-    PYTHON,
-    "-c",
-    "import subprocess, sys, signal; subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']); "
-    "print('parent', flush=True); signal.pause()",
-)
 
 
 @pytest.fixture

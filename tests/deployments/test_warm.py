@@ -6,6 +6,7 @@ answer (exit code 1 and its own sentence) shows that it ran, in the environment 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -21,65 +22,86 @@ from deployments import warm
 
 pytestmark = pytest.mark.integration
 STARTER = Path(warm.__file__).with_name("warm_start.py")
-# An engine stand-in that waits: what is forked is whatever `prefect.engine` resolves to in the asker's environment.
-WAITING = "import os, signal, sys\nprint('pid', os.getpid(), os.environ['ASKED'], flush=True)\nsignal.pause()\n"
+ENGINE = "import os, signal\nprint(os.getpid(), os.environ['ASKED'], os.getcwd(), flush=True)\nsignal.pause()\n"
 
 
-@pytest.fixture(scope="module")
-def socket_path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    path = tmp_path_factory.mktemp("w") / "warm.sock"
-    script = f"from pathlib import Path; from deployments import warm; warm.IMPORTED = (); warm.serve(Path({str(path)!r}))"
+@contextlib.contextmanager
+def serving(directory: Path, engine: str) -> Iterator[Path]:
+    """A warm process whose forks run this engine; where it listens."""
+    path = directory / "warm.sock"
+    call = f"warm.serve(Path({str(path)!r}), imported=('prefect.flow_engine',), engine={engine!r})"
+    script = f"import sys; sys.path.append({str(directory)!r})\nfrom pathlib import Path\nfrom deployments import warm\n{call}"
     with subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2]) as server:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not path.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         yield path
         server.terminate()
 
 
-def start(socket_path: Path, **environment: str) -> subprocess.Popen[str]:
+@pytest.fixture(scope="module")
+def warm_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with serving(tmp_path_factory.mktemp("w"), "prefect.engine") as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def waiting_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Its engine tells who it is and waits for a signal."""
+    directory = tmp_path_factory.mktemp("w")
+    (directory / "waiting_engine.py").write_text(ENGINE)
+    with serving(directory, "waiting_engine") as path:
+        yield path
+
+
+def start(socket_path: Path, directory: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(STARTER), str(socket_path)],
         env={**os.environ, **environment},
+        cwd=directory,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def test_the_engine_runs_in_the_environment_of_the_asker_and_its_exit_code_comes_back(socket_path: Path) -> None:
-    with start(socket_path, PREFECT__FLOW_RUN_ID="not-an-id") as run:
-        told, _ = run.communicate(timeout=60)
-    assert run.returncode == 1
-    assert "Invalid flow run id" in told
-
-
-def test_a_cold_engine_runs_where_nobody_answers(tmp_path: Path) -> None:
-    with start(tmp_path / "nobody.sock", PREFECT__FLOW_RUN_ID="not-an-id") as run:
-        told, _ = run.communicate(timeout=60)
-    assert run.returncode == 1
-    assert "Invalid flow run id" in told
-
-
-@pytest.fixture
-def waiting(socket_path: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A starter whose run waits for a signal, and the pid of that run."""
-    (tmp_path / "sitecustomize.py").write_text("")
-    package = tmp_path / "prefect_stand_in"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "engine.py").write_text(WAITING)
-    run = start(socket_path, ASKED="yes", TMINUS_ENGINE="prefect_stand_in.engine", PYTHONPATH=str(tmp_path))
-    assert run.stdout is not None
-    word, pid, asked = run.stdout.readline().split()
-    assert (word, asked) == ("pid", "yes")
-    with run:
-        yield run, int(pid)
-        run.kill()
-
-
 def gone(pid: int) -> bool:
+    """Whether a process ends within ten seconds."""
     deadline = time.monotonic() + 10
     while psutil.pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("asked", ["warm", "cold"])
+def test_the_engine_runs_and_its_output_and_exit_code_come_back(warm_process: Path, tmp_path: Path, asked: str) -> None:
+    path = warm_process if asked == "warm" else tmp_path / "nobody.sock"
+    with start(path, tmp_path, PREFECT__FLOW_RUN_ID="not-an-id") as run:
+        told, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "Invalid flow run id" in told
+
+
+def test_a_run_has_the_environment_and_the_directory_of_the_asker(waiting_process: Path, tmp_path: Path) -> None:
+    with start(waiting_process, tmp_path, ASKED="yes") as run:
+        assert run.stdout is not None
+        _, asked, directory = run.stdout.readline().split()
+        run.kill()
+    assert (asked, directory) == ("yes", str(tmp_path))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_the_asker_ends_its_run(waiting_process: Path, tmp_path: Path, number: signal.Signals) -> None:
+    with start(waiting_process, tmp_path, ASKED="yes") as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline().split()[0])
+        assert pid != run.pid
+        run.send_signal(number)
+        assert gone(pid)
+
+
+def test_a_socket_path_is_never_too_long_for_the_system(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 120)
+    assert len(str(warm.socket_path(deep))) <= 100
+    assert warm.socket_path(deep) == warm.socket_path(deep)
+    assert warm.socket_path(tmp_path / "b") == tmp_path / "b" / "warm.sock"

@@ -7,6 +7,7 @@ two things it does; the ledger and the world outlive it, and another `Player` go
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import singledispatchmethod
 
 from launch import acts, gates
 from launch.agenda import (
@@ -91,7 +92,12 @@ class Player:
     """One run of the whole launch. `crash_at` is the number of things (writes and applies) after which it dies."""
 
     def __init__(
-        self, plan: Plan, world: World | None = None, ledger: Ledger | None = None, *, now: datetime = START
+        self,
+        plan: Plan,
+        world: World | None = None,
+        ledger: Ledger | None = None,
+        *,
+        now: datetime = START,
     ) -> None:
         self.plan, self.world = plan, world or World()
         self.ledger: Ledger = ledger or MemoryLedger()
@@ -223,7 +229,8 @@ class Player:
         return rollback_agenda(self.plan, self.state, self.now, procedure, memory)
 
     def _carry_out(self, scope: Scope | None, due: Sequence[object]) -> None:
-        doings = [self._handle(scope, one) for one in due]
+        memory = self.memories[scope]
+        doings = [self._end(scope, one) if isinstance(one, EndScope) else self._handle(one, memory) for one in due]
         for doing in doings:
             self.write(*doing.events)
         for doing in doings:
@@ -253,7 +260,7 @@ class Player:
         return False
 
     def _ballots(self) -> list[tuple[str, Vote, datetime]]:
-        found = []
+        found: list[tuple[str, Vote, datetime]] = []
         for gate in self.plan.gates:
             current = self.state.gate(gate.id)
             if not current.open or current.opened_at is None:
@@ -277,57 +284,75 @@ class Player:
 
     # --- one due thing -----------------------------------------------------------------------------------------------
 
-    def _handle(self, scope: Scope | None, due: object) -> Doing:  # noqa: C901, PLR0912  one line for each kind
-        memory = self.memories[scope]
-        match due:
-            case DoEffect():
-                return self._effect(due, memory)
-            case AskCheck():
-                self.world.asked.append(due.check.id)
-                verdict = self.world.verdict(due.check.id)
-                return Doing([CheckJudged(check=due.check.id, verdict=verdict, sentence=f"it is {verdict.value}")])
-            case AskPeople():
-                return Doing([], lambda: self._vouch(due, memory))
-            case OpenGate():
-                evidence = gates.evidence_hash(self.plan, self.state, due.gate, self.now)
-                deadline = self.now + due.gate.window
-                return Doing([
-                    GateOpened(
-                        gate=due.gate.id, opening=due.opening, plan_hash="hash", evidence_hash=evidence,
-                        deadline=deadline, because=due.because,
-                    )
-                ])  # fmt: skip
-            case CallSeats():
-                memory.asked_people.add(f"{due.gate.id}/{due.opening}")
-                return Doing()
-            case AnnounceDecision():
-                return Doing([MessageSent(key=due.key, channel="war-room")])
-            case SettleGate():
-                return self._settle(due)
-            case SampleGuards():
-                return self._sample(due, memory)
-            case PostUpdate():
-                return Doing([MessageSent(key=due.key, channel=due.cadence.channel)])
-            case FireTrigger():
-                return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
-            case StartRollback():
-                return Doing([], lambda: self._claim(due))
-            case MeasureCriterion():
-                return Doing([CriterionMeasured(criterion=due.criterion.id, verdict=Verdict.PASS, sentence="")])
-            case GoLive():
-                return Doing([WentLive()])
-            case EndScope():
-                return self._end(scope, due)
-            case SkipUndo():
-                return Doing([UndoSkipped(action=due.action, why=due.why, residue=due.residue)])
-            case Restored():
-                return Doing([ServiceRestored(failed=due.failed)])
-            case EndRollback():
-                return Doing([RollbackEnded(outcome=due.outcome, residue=due.residue)])
-            case _:
-                raise TypeError(due)
+    @singledispatchmethod
+    def _handle(self, due: object, memory: Memory) -> Doing:
+        raise TypeError(due)
 
-    def _effect(self, due: DoEffect, memory: Memory) -> Doing:
+    @_handle.register
+    def _(self, due: AskCheck, memory: Memory) -> Doing:
+        self.world.asked.append(due.check.id)
+        verdict = self.world.verdict(due.check.id)
+        return Doing([CheckJudged(check=due.check.id, verdict=verdict, sentence=f"it is {verdict.value}")])
+
+    @_handle.register
+    def _(self, due: AskPeople, memory: Memory) -> Doing:
+        return Doing([], lambda: self._vouch(due, memory))
+
+    @_handle.register
+    def _(self, due: OpenGate, memory: Memory) -> Doing:
+        opened = GateOpened(
+            gate=due.gate.id,
+            opening=due.opening,
+            plan_hash="hash",
+            evidence_hash=gates.evidence_hash(self.plan, self.state, due.gate, self.now),
+            deadline=self.now + due.gate.window,
+            because=due.because,
+        )
+        return Doing([opened])
+
+    @_handle.register
+    def _(self, due: CallSeats, memory: Memory) -> Doing:
+        memory.asked_people.add(f"{due.gate.id}/{due.opening}")
+        return Doing()
+
+    @_handle.register
+    def _(self, due: AnnounceDecision, memory: Memory) -> Doing:
+        return Doing([MessageSent(key=due.key, channel="war-room")])
+
+    @_handle.register
+    def _(self, due: PostUpdate, memory: Memory) -> Doing:
+        return Doing([MessageSent(key=due.key, channel=due.cadence.channel)])
+
+    @_handle.register
+    def _(self, due: FireTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+
+    @_handle.register
+    def _(self, due: StartRollback, memory: Memory) -> Doing:
+        return Doing([], lambda: self._claim(due))
+
+    @_handle.register
+    def _(self, due: MeasureCriterion, memory: Memory) -> Doing:
+        return Doing([CriterionMeasured(criterion=due.criterion.id, verdict=Verdict.PASS, sentence="")])
+
+    @_handle.register
+    def _(self, due: GoLive, memory: Memory) -> Doing:
+        return Doing([WentLive()])
+
+    @_handle.register
+    def _(self, due: SkipUndo, memory: Memory) -> Doing:
+        return Doing([UndoSkipped(action=due.action, why=due.why, residue=due.residue)])
+
+    @_handle.register
+    def _(self, due: Restored, memory: Memory) -> Doing:
+        return Doing([ServiceRestored(failed=due.failed)])
+
+    @_handle.register
+    def _(self, due: EndRollback, memory: Memory) -> Doing:
+        return Doing([RollbackEnded(outcome=due.outcome, residue=due.residue)])
+
+    @_handle.register
+    def _(self, due: DoEffect, memory: Memory) -> Doing:
         effect = self.state.effect(due.id)
         seen = self.world.look(due.id, self.now)
         memory.looked[due.id] = self.now
@@ -375,7 +400,8 @@ class Player:
                 self._one_more()
         return ()
 
-    def _settle(self, due: SettleGate) -> Doing:
+    @_handle.register
+    def _(self, due: SettleGate, memory: Memory) -> Doing:
         opening = self.state.gate(due.gate.id).opening
         if due.ruling.decision is None:
             assert due.ruling.extended_to is not None
@@ -383,7 +409,8 @@ class Player:
         decision, reason = due.ruling.decision, due.ruling.reason
         return Doing([GateDecided(gate=due.gate.id, opening=opening, decision=decision, reason=reason)])
 
-    def _sample(self, due: SampleGuards, memory: Memory) -> Doing:
+    @_handle.register
+    def _(self, due: SampleGuards, memory: Memory) -> Doing:
         events: list[AnyEvent] = []
         for guard in due.guards:
             memory.sampled[guard.id] = self.now
@@ -404,7 +431,8 @@ class Player:
         self._one_more()
         return ()
 
-    def _end(self, scope: Scope | None, due: EndScope) -> Doing:
+    @staticmethod
+    def _end(scope: Scope | None, due: EndScope) -> Doing:
         assert scope is not None
         if scope.checkpoint is not None:
             return Doing([CheckpointEnded(checkpoint=scope.checkpoint, missed=due.missed)])
@@ -422,7 +450,13 @@ def roll_back(plan: Plan, done: Sequence[AnyEvent], world: World | None = None) 
     player = Player(plan, world)
     player.write(*done)
     acts.claim_rollback(
-        player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ana", at=player.now, wall=player.now
+        player.ledger,
+        LAUNCH,
+        trigger="captain",
+        tier="urgent",
+        by="ana",
+        at=player.now,
+        wall=player.now,
     )
     player.refresh()
     return player

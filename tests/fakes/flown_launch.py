@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from console.rehearsal import STARTERS
-from console.rehearsal_desk import PlayedRuns, ScriptedPeople
+from console.rehearsal_desk import PlayedRuns, ScriptedPeople, Starter
 from flows.phases import schedule_phases
 from flows.stage import RunKind, Stage, on_stage
 from launch.acts import open_launch
@@ -45,12 +45,41 @@ class Tripwire:
         self.open_launch = self.ledger.open_launch
 
     def append(
-        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+        self,
+        launch: str,
+        event: AnyEvent,
+        *,
+        at: datetime,
+        wall: datetime,
+        expected: int | None = None,
     ) -> Record:
         record = self.ledger.append(launch, event, at=at, wall=wall, expected=expected)
         if self.last is not None and record.sequence >= self.last:
             raise KilledError
         return record
+
+
+class RunsOfOneProcess(PlayedRuns):
+    """Runs that asked for their id in this process are alive; every other process of the launch is dead."""
+
+    def __init__(self, clock: VirtualClock, starters: Mapping[RunKind, Starter]) -> None:
+        super().__init__(clock, starters)
+        self._here: set[str] = set()
+
+    def current(self) -> str:
+        run = super().current()
+        self._here.add(run)
+        return run
+
+    async def alive(self, run: str) -> bool:
+        return run in self._here
+
+
+class HastyClock(VirtualClock):
+    """Holds no process for a wait of more than two minutes, as on the day."""
+
+    def holds_process(self, moment: datetime) -> bool:
+        return moment - self.now() <= timedelta(minutes=2)
 
 
 @dataclass
@@ -62,11 +91,12 @@ class FlownLaunch:
     ballots: Ballots = field(default_factory=Ballots)
     acts: Sequence[tuple[timedelta, Act]] = ()
     patient: bool = False
+    clock_type: type[VirtualClock] = VirtualClock
     clock: VirtualClock = field(init=False)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
 
     def __post_init__(self) -> None:
-        self.clock = VirtualClock(T0 - _START)
+        self.clock = self.clock_type(T0 - _START)
         open_launch(
             self.ledger, LAUNCH, plan=self.plan, plan_hash="hash", plan_path="plans/small.yaml",
             release=Release(version="v2", services={"api": "v2.1.0"}), t0=T0, environment="sandbox", opened_by="ana",
@@ -75,14 +105,14 @@ class FlownLaunch:
 
     def fly(self, *, until: timedelta | None = None, last: int | None = None) -> None:
         """One process: goes on from the ledger to the end, or to an offset, or dies with its record `last`."""
-        self.clock = VirtualClock(self.clock.now())
+        self.clock = self.clock_type(self.clock.now())
         asyncio.run(self._fly(until, last))
 
     async def _fly(self, until: timedelta | None, last: int | None) -> None:
         ledger = Tripwire(self.ledger, last)
         stage = Stage(
             ledger=ledger, clock=self.clock, wall=self.clock.now, systems=lambda _plan, _place: self.outside.systems,
-            people=ScriptedPeople(ledger, self.clock, self.ballots), runs=PlayedRuns(self.clock, STARTERS),
+            people=ScriptedPeople(ledger, self.clock, self.ballots), runs=RunsOfOneProcess(self.clock, STARTERS),
             patient=self.patient,
         )  # fmt: skip
         with on_stage(stage):
@@ -127,6 +157,3 @@ class FlownLaunch:
             for record in self.records
             if isinstance(record.event, kind) and all(getattr(record.event, key) == one for key, one in fields.items())
         ]
-
-
-__all__ = ["LAUNCH", "FlownLaunch", "KilledError", "RunKind"]

@@ -15,7 +15,13 @@ class MemoryLedger:
         self._open: dict[str, str] = {}
 
     def append(
-        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+        self,
+        launch: str,
+        event: AnyEvent,
+        *,
+        at: datetime,
+        wall: datetime,
+        expected: int | None = None,
     ) -> Record:
         """Writes one event at the end of its launch, as it would come back from a database."""
         written = EVENT.validate_python(event.model_dump(mode="json"))

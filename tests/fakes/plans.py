@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from launch.plan import Plan
 
 T0 = datetime(2026, 12, 7, 7, tzinfo=UTC)
 
-Item = dict[str, object]
+Item = dict[str, Any]
 
 _PHASES: tuple[Item, ...] = (
     {"id": "hardening", "title": "Hardening", "flow_phase": "hardening", "start": "T-7d", "end": "T-1d"},
@@ -22,7 +23,7 @@ PEOPLE = {"ana": ("captain",), "ben": ("sre",), "cleo": ("sre", "support"), "dan
 ROLES = ("captain", "sre", "support", "lead")
 
 
-def check(name: str, offset: str | None = "T-2d", *, phase: str = "hardening", **more: object) -> Item:
+def check(name: str, offset: str | None = "T-2d", *, phase: str = "hardening", **more: Any) -> Item:
     """An automated check on the standby's lag; attested by the captain with `mode="attested"`."""
     item: Item = {"id": name, "phase": phase, "offset": offset, "what": f"{name} is so", "mode": "automated"} | more
     if item["mode"] != "attested":
@@ -35,7 +36,7 @@ def check(name: str, offset: str | None = "T-2d", *, phase: str = "hardening", *
     return item
 
 
-def action(name: str, offset: str | None = "T-30m", *, phase: str = "countdown", **more: object) -> Item:
+def action(name: str, offset: str | None = "T-30m", *, phase: str = "countdown", **more: Any) -> Item:
     """An action that turns a flag of its own on, and is undone by putting the flag back."""
     item: Item = {
         "id": name,
@@ -50,7 +51,7 @@ def action(name: str, offset: str | None = "T-30m", *, phase: str = "countdown",
     return item | more
 
 
-def telling(name: str, offset: str | None = "T-30m", *, phase: str = "countdown", **more: object) -> Item:
+def telling(name: str, offset: str | None = "T-30m", *, phase: str = "countdown", **more: Any) -> Item:
     """An action that only tells people something."""
     effect = {"do": "post-message", "on": "room", "channel": "launch", "message": name, "text": name}
     keep = {"how": "keep", "because": "words stay said"}
@@ -58,13 +59,13 @@ def telling(name: str, offset: str | None = "T-30m", *, phase: str = "countdown"
     return action(name, offset, phase=phase, **(told | more))
 
 
-def undoing(name: str, **more: object) -> Item:
+def undoing(name: str, **more: Any) -> Item:
     """An action of the rollback."""
     keep = {"how": "keep", "because": "it is the way back"}
     return action(name, None, phase="back", **({"role": "undoes", "undo": keep} | more))
 
 
-def gate(name: str, offset: str | None = "T-40m", *, phase: str = "countdown", **more: object) -> Item:
+def gate(name: str, offset: str | None = "T-40m", *, phase: str = "countdown", **more: Any) -> Item:
     """A gate on everything before it, with a signing seat for the captain and one for an SRE."""
     item: Item = {
         "id": name,
@@ -80,7 +81,7 @@ def gate(name: str, offset: str | None = "T-40m", *, phase: str = "countdown", *
     return item | more
 
 
-def guard(name: str, **more: object) -> Item:
+def guard(name: str, **more: Any) -> Item:
     """Error rate above 5 % for 5 minutes is a breach, watched every 30 s from T0 to T+1h."""
     item: Item = {
         "id": name,
@@ -96,7 +97,7 @@ def guard(name: str, **more: object) -> Item:
     return item | more
 
 
-def procedure(*steps: Sequence[str], name: str = "full", **more: object) -> Item:
+def procedure(*steps: Sequence[str], name: str = "full", **more: Any) -> Item:
     """A rollback procedure with these actions step by step; a step without actions is the verification."""
     printed = [{"n": n, "what": f"step {n}", "actions": list(actions)} for n, actions in enumerate(steps, start=1)]
     return {"id": name, "title": name, "steps": printed or [{"n": 1, "what": "verify"}]} | more
@@ -111,10 +112,10 @@ def plan(
     triggers: Sequence[Item] = (),
     procedures: Sequence[Item] | None = None,
     people: Mapping[str, Sequence[str]] = PEOPLE,
-    **more: object,
+    **more: Any,
 ) -> Plan:
     """A valid plan of all six phases with these items. `procedures` defaults to one that only verifies."""
-    content: dict[str, object] = {
+    content: dict[str, Any] = {
         "schema_version": 1,
         "product": {"id": "cockpit", "name": "Cockpit"},
         "launch_time": {"t0": "Monday morning"},

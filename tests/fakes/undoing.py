@@ -1,5 +1,7 @@
 """Random launches to take back: a plan, what became of each of its actions, and what that means for an undo."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
@@ -33,7 +35,7 @@ def happened(action: str, fate: str) -> list[AnyEvent]:
 
 
 @st.composite
-def taken_back(draw: st.DrawFn, order: str = "reverse-dependency", **more: object) -> tuple[Plan, Fates]:
+def taken_back(draw: st.DrawFn, /, order: str = "reverse-dependency", **more: Any) -> tuple[Plan, Fates]:
     """A plan of up to seven actions that wait for earlier ones, and what became of each."""
     names = [f"a{n}" for n in range(draw(st.integers(1, 7)))]
     forward: list[plans.Item] = []
@@ -41,7 +43,7 @@ def taken_back(draw: st.DrawFn, order: str = "reverse-dependency", **more: objec
     for place, name in enumerate(names):
         after = draw(st.lists(st.sampled_from(names[:place]), unique=True, max_size=3)) if place else []
         how = draw(st.sampled_from(["restore", "restore", "by-action", "by-action", "keep", "impossible"]))
-        undo: dict[str, object] = {"how": how, "because": "so" if how in {"keep", "impossible"} else ""}
+        undo: dict[str, Any] = {"how": how, "because": "so" if how in {"keep", "impossible"} else ""}
         if how == "by-action":
             undo["action"] = undoer = f"rb{draw(st.integers(0, 3))}"
             speaks = draw(st.integers(0, 3)) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +28,7 @@ def prefect_api(prefect_server: RehearsalServer) -> Iterator[str]:
     """Flows called in tests report to this API; its URL."""
     with prefect_server.used():
         yield prefect_server.url
+    with warnings.catch_warnings():
+        # Prefect leaves its clients' connections to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

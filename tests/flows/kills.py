@@ -72,7 +72,13 @@ class TrappedLedger:
         self.open_launch = ledger.open_launch
 
     def append(
-        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
+        self,
+        launch: str,
+        event: AnyEvent,
+        *,
+        at: datetime,
+        wall: datetime,
+        expected: int | None = None,
     ) -> Record:
         record = self._ledger.append(launch, event, at=at, wall=wall, expected=expected)
         self._trap.passes("written", event.kind, subject_of(event))

@@ -129,7 +129,8 @@ def test_an_open_gate_keeps_natural_speed(ledger: Ledger, wall: Wall) -> None:
 
 
 def test_a_run_that_waits_for_its_turn_does_not_set_the_clock_of_the_phase_under_way(
-    ledger: Ledger, wall: Wall
+    ledger: Ledger,
+    wall: Wall,
 ) -> None:
     begin(ledger, FlowPhase.HARDENING, wall)
     waiting = compressed(ledger, wall, FlowPhase.EVE)

@@ -139,7 +139,7 @@ def the_plan() -> Plan:
                 phase="hardening",
                 criteria=[],
                 seats=[{"role": r, "signs": r == "captain"} for r in SEATS],
-            )
+            ),
         ],
         checks=[plans.check("briefed", mode="attested"), plans.check("insured", mode="attested")],
     )
@@ -163,7 +163,10 @@ def kinds(stage: Stage, launch: str, kind: type[AnyEvent]) -> list[AnyEvent]:
 
 def open_gate(stage: Stage, launch: str, deadline: datetime | None = None) -> None:
     opened = GateOpened(
-        gate=GATE, plan_hash="hash", evidence_hash="abc", deadline=deadline or machine_clock() + HOUR / 2
+        gate=GATE,
+        plan_hash="hash",
+        evidence_hash="abc",
+        deadline=deadline or machine_clock() + HOUR / 2,
     )
     stage.ledger.append(launch, opened, at=machine_clock(), wall=machine_clock())
 
@@ -217,7 +220,9 @@ def start_phase(stage: Stage, launch: str, client: SyncPrefectClient) -> FlowRun
 
 
 def test_each_seat_gets_a_run_of_its_own_suspended_on_its_form(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     found = ask(stage, launch, client)
     assert set(found) == set(SEATS)
@@ -234,7 +239,9 @@ def test_asking_twice_makes_no_second_form(stage: Stage, launch: str, client: Sy
 
 
 def test_five_seats_pressed_before_any_is_read_lose_no_ballot_and_wake_the_phase(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     forms = ask(stage, launch, client)
     phase = start_phase(stage, launch, client)
@@ -251,7 +258,9 @@ def test_five_seats_pressed_before_any_is_read_lose_no_ballot_and_wake_the_phase
 
 
 def test_a_no_go_of_the_signing_seat_decides_and_takes_the_other_forms_away(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     forms = ask(stage, launch, client)
     press(client, forms["captain"], person="ana", decision="NO-GO", reason="the freeze is not lifted")
@@ -269,7 +278,11 @@ def test_a_no_go_of_the_signing_seat_decides_and_takes_the_other_forms_away(
     ],
 )
 def test_a_ballot_that_does_not_count_is_written_down_and_the_form_comes_again(
-    stage: Stage, launch: str, client: SyncPrefectClient, fields: dict[str, JsonValue], why: str
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
+    fields: dict[str, JsonValue],
+    why: str,
 ) -> None:
     form = ask(stage, launch, client)["captain"]
     assert press(client, form, **fields) is SetStateStatus.ACCEPT
@@ -286,7 +299,10 @@ def test_a_ballot_that_does_not_count_is_written_down_and_the_form_comes_again(
 
 @pytest.mark.parametrize("fields", [{}, {"person": "", "decision": "GO"}, {"person": "ana", "decision": "MAYBE"}])
 def test_a_resume_without_a_ballot_is_refused_by_prefect_and_the_form_stays(
-    stage: Stage, launch: str, client: SyncPrefectClient, fields: dict[str, JsonValue]
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
+    fields: dict[str, JsonValue],
 ) -> None:
     form = ask(stage, launch, client)["captain"]
     assert press(client, form, **fields) is SetStateStatus.REJECT
@@ -294,7 +310,9 @@ def test_a_resume_without_a_ballot_is_refused_by_prefect_and_the_form_stays(
 
 
 def test_a_ballot_run_killed_after_writing_counts_its_ballot_once(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     form = ask(stage, launch, client)["sre"]
     press(client, form, person="ben", decision="GO")
@@ -307,7 +325,9 @@ def test_a_ballot_run_killed_after_writing_counts_its_ballot_once(
 
 
 def test_a_form_whose_process_died_before_its_fields_were_stored_comes_again(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     form = ask(stage, launch, client)["sre"]
     client.delete_flow_run_input(form.id, "suspended-ballot-1-1-schema")
@@ -331,7 +351,9 @@ def test_a_form_pressed_after_the_decision_casts_nothing(stage: Stage, launch: s
 
 
 def test_a_phase_resumed_by_hand_waits_again_under_a_new_key_and_it_is_written_down(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     ask(stage, launch, client)
     phase = start_phase(stage, launch, client)
@@ -345,7 +367,9 @@ def test_a_phase_resumed_by_hand_waits_again_under_a_new_key_and_it_is_written_d
 
 
 def test_the_deadline_wakes_the_phase_and_takes_the_forms_away(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     open_gate(stage, launch, deadline=machine_clock())
     gate = the_gate(stage.ledger, launch)
@@ -366,7 +390,9 @@ def test_the_deadline_wakes_the_phase_and_takes_the_forms_away(
 
 
 def test_what_people_vouch_for_is_asked_once_for_each_set_of_roles(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     checks = the_plan().checks
     asyncio.run(stage.people.ask_for_attestations(launch, the_plan(), checks))
@@ -377,7 +403,9 @@ def test_what_people_vouch_for_is_asked_once_for_each_set_of_roles(
 
 
 def test_an_attestation_form_comes_again_until_everything_is_answered(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     asyncio.run(stage.people.ask_for_attestations(launch, the_plan(), the_plan().checks))
     (form,) = runs_of(client, launch, RunKind.ATTEST)
@@ -396,7 +424,9 @@ def test_an_attestation_form_comes_again_until_everything_is_answered(
 
 
 def test_a_dead_phase_goes_on_as_a_new_run_three_times_and_then_somebody_is_paged(
-    stage: Stage, launch: str, client: SyncPrefectClient
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
 ) -> None:
     run = asyncio.run(stage.runs.schedule(launch, RunKind.HARDENING, machine_clock(), key=f"{launch}/hardening"))
     for attempt in range(2, 5):

@@ -184,7 +184,8 @@ def test_every_effect_begins_once_and_ends_applied(gone_live: CrashingLaunch) ->
     found = {action for action, result in finished.items() if result is EffectResult.ALREADY}
     assert found == {"send-onboarding-emails"}, "the queue of the eve had sent them"
     assert {action: result for action, result in finished.items() if action not in found} == dict.fromkeys(
-        _begun(gone_live), EffectResult.APPLIED
+        _begun(gone_live),
+        EffectResult.APPLIED,
     )
 
 

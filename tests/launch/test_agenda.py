@@ -1,11 +1,12 @@
 """The agenda by what it makes happen: when things begin, what they wait for, how a phase and a launch end."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from launch import acts
-from launch.events import AnyEvent, Decision, EffectBegun, GateOpened, GuardState, Outcome, TriggerFired
+from launch.events import AnyEvent, Decision, GateOpened, GuardState, Outcome, TriggerFired
 from launch.moments import parse_offset
 from launch.plan import FlowPhase, Plan
 from launch.verdicts import Verdict
@@ -42,9 +43,15 @@ def lifted(player: Player) -> None:
     acts.lift(player.ledger, LAUNCH, person="ana", at=player.now, wall=player.now)
 
 
-def slipped(to: datetime):  # noqa: ANN201  an act
+def slipped(to: datetime):
     return lambda player: acts.slip(
-        player.ledger, LAUNCH, t0=to, person="ana", reason="fog", at=player.now, wall=player.now
+        player.ledger,
+        LAUNCH,
+        t0=to,
+        person="ana",
+        reason="fog",
+        at=player.now,
+        wall=player.now,
     )
 
 
@@ -67,7 +74,7 @@ def test_a_countdown_that_is_done_early_still_goes_live_at_t0() -> None:
 
 def test_a_countdown_that_takes_longer_goes_live_when_it_is_done_and_what_follows_counts_from_there() -> None:
     plan = plans.plan(
-        actions=[plans.action("deploy", "T-5m", within="30m"), plans.action("grow", "T+10m", phase="watch")]
+        actions=[plans.action("deploy", "T-5m", within="30m"), plans.action("grow", "T+10m", phase="watch")],
     )
     player = play(plan, World(manners={"deploy": Manner(takes=timedelta(minutes=15))}))
     assert player.state.live_at == at("T+10m")
@@ -82,7 +89,7 @@ def test_an_action_waits_for_those_before_it() -> None:
 
 def test_an_alternative_is_never_begun() -> None:
     plan = plans.plan(
-        actions=[plans.action("deploy"), plans.action("other", role="alternative", alternative_to=["deploy"])]
+        actions=[plans.action("deploy"), plans.action("other", role="alternative", alternative_to=["deploy"])],
     )
     assert play(plan).begins() == ["deploy"]
 
@@ -120,6 +127,14 @@ def test_slipping_t0_moves_what_has_not_happened_and_repeats_nothing() -> None:
     assert player.state.check("late").judged_at == at("T+110m")
     assert player.state.live_at == later
     assert player.world.asked == ["disk", "late"]
+
+
+def test_a_check_that_failed_before_t0_slipped_is_asked_again_at_its_new_moment() -> None:
+    plan = plans.plan(checks=[plans.check("late", "T-10m", phase="countdown")], gates=[plans.gate("go", "T-5m")])
+    world = World(acts=[(at("T-8m"), slipped(at("T+1h")))], verdicts={"late": [FAIL, FAIL, FAIL, PASS]})
+    player = play(plan, world)
+    assert player.state.check("late").judged_at == at("T+50m")
+    assert player.state.outcome is Outcome.LIVE
 
 
 # --- gates ------------------------------------------------------------------------------------------------------------
@@ -212,7 +227,7 @@ def test_a_gate_on_hold_opens_again_and_needs_new_ballots() -> None:
 
 
 def test_an_extended_gate_waits_as_often_as_planned() -> None:
-    changes = {"at_deadline": "extend", "extend_by": "5m", "extensions": 2, "window": "10m"}
+    changes: dict[str, Any] = {"at_deadline": "extend", "extend_by": "5m", "extensions": 2, "window": "10m"}
     player = play(plans.plan(gates=[plans.gate("go", **changes)]), World(votes={"go": []}))
     assert player.state.gate("go").decided_at == at("T-20m")
     assert player.state.gate("go").decision is NO_GO
@@ -237,7 +252,8 @@ def test_a_hold_stops_effects_and_gates_and_nothing_else() -> None:
 def test_what_is_under_way_is_looked_at_during_a_hold() -> None:
     plan = plans.plan(actions=[plans.action("deploy", "T-30m")])
     world = World(
-        manners={"deploy": Manner(takes=MINUTE)}, acts=[(at("T-30m") + MINUTE / 2, held), (at("T-5m"), lifted)]
+        manners={"deploy": Manner(takes=MINUTE)},
+        acts=[(at("T-30m") + MINUTE / 2, held), (at("T-5m"), lifted)],
     )
     player = play(plan, world)
     assert player.state.effect("deploy").finished_at == at("T-29m")
@@ -259,7 +275,8 @@ def test_a_check_that_does_not_pass_is_asked_again_so_often(script: list[Verdict
 
 def test_a_verdict_too_old_for_its_gate_is_asked_again_there() -> None:
     plan = plans.plan(
-        checks=[plans.check("disk", "T-55m", phase="countdown", fresh_for="10m")], gates=[plans.gate("go")]
+        checks=[plans.check("disk", "T-55m", phase="countdown", fresh_for="10m")],
+        gates=[plans.gate("go")],
     )
     player = play(plan)
     assert player.world.asked == ["disk", "disk"]
@@ -296,15 +313,15 @@ def test_a_phase_does_not_wait_for_people_where_no_gate_does() -> None:
 
 # --- guards, triggers, rollback ---------------------------------------------------------------------------------------
 
-WATCHED = {"guards": [plans.guard("errors")], "actions": [plans.action("deploy")]}
+WATCHED: dict[str, Any] = {"guards": [plans.guard("errors")], "actions": [plans.action("deploy")]}
 AUTOMATIC = {
-    "id": "too-many", "tier": "immediate", "condition": "errors", "guards": ["errors"], "automatic": True
+    "id": "too-many", "tier": "immediate", "condition": "errors", "guards": ["errors"], "automatic": True,
 }  # fmt: skip
 DECIDED = {"id": "maybe", "tier": "urgent", "condition": "errors", "guards": ["errors"], "decided_at": "back-out"}
 BACK_OUT = plans.gate("back-out", None, phase="watch", criteria=[], window="10m")
 
 
-def firing_from(offset: str):  # noqa: ANN201  a guard's behaviour
+def firing_from(offset: str):
     return lambda _guard, now: GuardState.FIRING if now >= at(offset) else GuardState.CLEAR
 
 
@@ -367,7 +384,7 @@ def test_a_change_that_fails_for_good_rolls_the_countdown_back() -> None:
 
 def test_what_waits_for_a_failure_is_never_begun() -> None:
     plan = plans.plan(
-        actions=[plans.action("a", role="prepares"), plans.action("b", after=["a"]), plans.action("c", after=["b"])]
+        actions=[plans.action("a", role="prepares"), plans.action("b", after=["a"]), plans.action("c", after=["b"])],
     )
     player = play(plan, World(manners={"a": Manner(fails=9)}))
     assert set(player.begins()) == {"a", "undo-a"}
@@ -378,7 +395,7 @@ def test_what_waits_for_a_failure_is_never_begun() -> None:
 POINT = {"id": "one-hour", "offset": "T+1h", "title": "One hour", "criteria": ["calm", "asked"], "actions": ["tell"]}
 
 
-def checked_at(**changes: object) -> Plan:
+def checked_at(**changes: Any) -> Plan:
     return plans.plan(
         checks=[
             plans.check("calm", "T+1h", phase="watch"),
@@ -411,7 +428,7 @@ def test_updates_are_posted_once_for_each_tick() -> None:
             {
                 "id": "quarterly", "situation": "launch", "every": "15m", "what": "Status", "channel": "room",
                 "owner": "sre", "template": "status", "start": "T0", "end": "T+1h",
-            }
+            },
         ],
     }  # fmt: skip
     player = play(plans.plan(comms=comms))

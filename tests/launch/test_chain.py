@@ -25,7 +25,7 @@ def chained(content) -> list[Record]:
         previous = records[-1].hash if records else GENESIS
         sealed = chain_hash(LAUNCH, sequence, at, wall, event, previous)
         records.append(
-            Record(launch=LAUNCH, sequence=sequence, at=at, wall=wall, event=event, previous=previous, hash=sealed)
+            Record(launch=LAUNCH, sequence=sequence, at=at, wall=wall, event=event, previous=previous, hash=sealed),
         )
     return records
 

@@ -1,6 +1,7 @@
 """Gates: who decides, what is unmet, and that no timeout ever says GO."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ EARLY, LATE = T0 - timedelta(seconds=1), T0
 Ballot = tuple[str, str, Decision, str]
 
 
-def gate(**changes: object) -> Gate:
+def gate(**changes: Any) -> Gate:
     return Gate.model_validate(plans.gate("go", **changes))
 
 
@@ -78,7 +79,8 @@ def oracle(gate: Gate, cast: list[Ballot], unmet: list[str]) -> Decision | None:
 
 def at_their_seats(place: Gate, cast: list[Ballot]) -> list[Ballot]:
     """Ballots that would be taken: for a seat of the gate, and each person at the first seat taken."""
-    roles, seated = {seat.role for seat in place.seats}, {}
+    roles = {seat.role for seat in place.seats}
+    seated: dict[str, str] = {}
     taken = [one for one in cast if one[1] in roles]
     for person, seat, _, _ in taken:
         seated.setdefault(person, seat)
@@ -160,16 +162,16 @@ def test_a_decision_at_the_deadline_says_who_and_what_was_missing() -> None:
 # --- ballots ----------------------------------------------------------------------------------------------------------
 
 
-def at_the_gate(**changes: object) -> Player:
+def at_the_gate(**changes: Any) -> Player:
     """A launch whose gate `go` is open."""
     player = Player(plans.plan(gates=[plans.gate("go", **changes)]))
     player.write(GateOpened(gate="go", plan_hash="p", evidence_hash="e", deadline=DEADLINE))
     return player
 
 
-def cast(player: Player, person: str, seat: str, decision: str = "GO", reason: str = "", **changes: object) -> str:
+def cast(player: Player, person: str, seat: str, decision: str = "GO", reason: str = "", **changes: Any) -> str:
     """Why a ballot does not count; empty if it does."""
-    fields = {"gate": "go", "opening": 1} | changes
+    fields: dict[str, Any] = {"gate": "go", "opening": 1} | changes
     event = acts.cast_ballot(
         player.ledger, LAUNCH, person=person, seat=seat, decision=decision, reason=reason,
         at=player.now, wall=player.now, **fields,
@@ -193,9 +195,9 @@ def cast(player: Player, person: str, seat: str, decision: str = "GO", reason: s
         ({"person": "ben", "seat": "sre", "gate": "gone"}, "there is no gate 'gone'"),
     ],
 )
-def test_a_ballot_counts_or_is_refused_with_the_reason(ballot: dict[str, object], why: str) -> None:
-    assert cast(at_the_gate(), **ballot).startswith(why)  # type: ignore[arg-type]  # a row of the table
-    assert bool(cast(at_the_gate(), **ballot)) == bool(why)  # type: ignore[arg-type]
+def test_a_ballot_counts_or_is_refused_with_the_reason(ballot: dict[str, Any], why: str) -> None:
+    assert cast(at_the_gate(), **ballot).startswith(why)
+    assert bool(cast(at_the_gate(), **ballot)) == bool(why)
 
 
 def test_one_person_fills_one_seat_and_may_think_again() -> None:
@@ -217,7 +219,13 @@ def test_a_launch_that_is_over_takes_no_ballot_at_a_gate_left_open() -> None:
     player = at_the_gate()
     player.world.votes = {"go": []}
     acts.claim_rollback(
-        player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ana", at=player.now, wall=player.now
+        player.ledger,
+        LAUNCH,
+        trigger="captain",
+        tier="urgent",
+        by="ana",
+        at=player.now,
+        wall=player.now,
     )
     player.refresh()
     player.play()
@@ -303,7 +311,7 @@ def test_a_gate_on_everything_before_names_each_thing_that_is_not_done() -> None
                 plans.action("after"),
             ],
             gates=[plans.gate("go")],
-        )
+        ),
     )
     player.write(
         CheckJudged(check="asked", verdict=PASS, sentence="fine"),

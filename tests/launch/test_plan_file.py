@@ -271,7 +271,8 @@ def test_two_gates_do_not_decide_one_thing(small_plan: Path) -> None:
 
 def test_all_findings_are_told_at_once_in_the_order_of_the_file(small_plan: Path) -> None:
     text = edited(small_plan, "    phase: hardening", "    phase: hardning").replace(
-        "after: [deploy]", "after: [deplo]"
+        "after: [deploy]",
+        "after: [deplo]",
     )
     findings = found(text)
     assert [one.path for one in findings] == ["checks[0].phase", "actions[1].after[0]"]

@@ -123,7 +123,8 @@ def test_the_order_of_the_plans_actions_does_not_matter_to_what_is_undone(case, 
 
 
 @pytest.mark.parametrize(
-    ("fate", "steps"), [*((one, ["undo-a"]) for one in TOUCHED), *((one, []) for one in UNTOUCHED)]
+    ("fate", "steps"),
+    [*((one, ["undo-a"]) for one in TOUCHED), *((one, []) for one in UNTOUCHED)],
 )
 def test_what_may_have_changed_something_is_undone(fate: str, steps: list[str]) -> None:
     plan = plans.plan(actions=[plans.action("a")])
@@ -196,7 +197,7 @@ def test_actions_of_the_rollback_and_alternatives_are_not_undone() -> None:
             plans.action("deploy"),
             plans.action("other", role="alternative", alternative_to=["deploy"]),
             plans.undoing("rb", undo={"how": "restore"}),
-        ]
+        ],
     )
     assert undo_of(plan, other="applied", rb="applied").steps == ()
 
@@ -214,7 +215,7 @@ def test_actions_of_the_rollback_and_alternatives_are_not_undone() -> None:
         ("announces", "applied", False),
     ],
 )
-def test_production_is_changed_once_a_change_has_begun(role: str, fate: str, changed: bool) -> None:  # noqa: FBT001
+def test_production_is_changed_once_a_change_has_begun(role: str, fate: str, changed) -> None:
     plan = plans.plan(actions=[plans.action("a", role=role)])
     assert production_changed(plan, state_of(plan, a=fate)) is changed
 
@@ -227,14 +228,15 @@ def test_a_no_go_withdraws_only_what_was_touched_and_says_so() -> None:
             plans.action("unsent", undo=undo),
             plans.action("found", undo=undo),
             plans.action("other"),
-        ]
+        ],
     )
     found = withdrawals(plan, state_of(plan, queued="applied", found="already", other="applied"))
     assert [(step.id, step.action) for step in found] == [("undo-queued", "queued")]
 
 
 @pytest.mark.parametrize(
-    ("trigger", "expected"), [("slow", "gentle"), ("broken", "full"), ("captain", "full"), ("?", "full")]
+    ("trigger", "expected"),
+    [("slow", "gentle"), ("broken", "full"), ("captain", "full"), ("?", "full")],
 )
 def test_a_trigger_names_its_procedure_or_takes_the_first(trigger: str, expected: str) -> None:
     plan = plans.plan(

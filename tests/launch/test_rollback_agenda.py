@@ -1,13 +1,14 @@
 """A rollback played to its end: it goes on past what fails, and says exactly what is left."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from launch import acts
-from launch.events import EffectBegun, EffectFinished, Outcome
+from launch.events import AnyEvent, EffectBegun, EffectFinished, Outcome
 from launch.plan import Plan
 from launch.rollback import plan_undo
 from launch.verdicts import Verdict
@@ -40,7 +41,7 @@ def passes(script: list[Verdict]) -> bool:
     return not script or PASS in (script + [script[-1]] * 3)[:3]
 
 
-def events_of(plan: Plan, fates: Fates) -> list:
+def events_of(plan: Plan, fates: Fates) -> list[AnyEvent]:
     return [event for action in plan.actions for event in happened(action.id, fates.get(action.id, "never"))]
 
 
@@ -101,7 +102,7 @@ def in_order(player: Player, plan: Plan, fates: Fates) -> bool:
     undo = plan_undo(plan, player.state, plan.rollback.procedures[0])
     assert {action for step in undo.steps for action in step.takes_back} == set(undone(plan, fates))
     after = {step.id: set(step.after) for step in undo.steps}
-    results: dict[str, list] = {}
+    results: dict[str, list[AnyEvent]] = {}
     for record in player.records:
         event = record.event
         if isinstance(event, EffectBegun | EffectFinished) and event.action in after:
@@ -121,7 +122,10 @@ def test_a_run_that_dies_anywhere_is_gone_on_with_and_applies_nothing_twice(case
 
     def fresh() -> World:
         return World(
-            manners=dict(world.manners), verdicts=dict(world.verdicts), silent=world.silent, vouching=world.vouching
+            manners=dict(world.manners),
+            verdicts=dict(world.verdicts),
+            silent=world.silent,
+            vouching=world.vouching,
         )
 
     whole = roll_back(plan, events_of(plan, fates), fresh())
@@ -137,7 +141,7 @@ def test_a_run_that_dies_anywhere_is_gone_on_with_and_applies_nothing_twice(case
 # --- one thing at a time ----------------------------------------------------------------------------------------------
 
 
-def deployed(**more: object) -> Plan:
+def deployed(**more: Any) -> Plan:
     """Deploy, migrate after it, announce: each with its own undo; a check, and a closing announcement."""
     return plans.plan(
         **{
@@ -151,7 +155,7 @@ def deployed(**more: object) -> Plan:
             ],
             "procedures": [plans.procedure(["rb-say"], [], ["rb-done"])],
         }
-        | more
+        | more,
     )
 
 
@@ -236,7 +240,14 @@ def test_nothing_done_is_nothing_undone() -> None:
 def test_a_second_claim_changes_nothing() -> None:
     player = roll_back(deployed(), APPLIED)
     again = acts.claim_rollback(
-        player.ledger, LAUNCH, trigger="captain", tier="urgent", by="ben", at=player.now, wall=player.now, run="other"
+        player.ledger,
+        LAUNCH,
+        trigger="captain",
+        tier="urgent",
+        by="ben",
+        at=player.now,
+        wall=player.now,
+        run="other",
     )
     assert not again
     player.refresh()

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -19,11 +20,14 @@ NAN = math.nan
 
 units = st.sampled_from(["ms", "s", "h", "%", "ratio", "MB", "req/s", "tenants", "errors", "state"])
 scalars = st.one_of(
-    st.floats(), st.integers(-100, 100), st.booleans(), st.sampled_from(["ok", "nan", "1..5", "3~1", "v1"])
+    st.floats(),
+    st.integers(-100, 100),
+    st.booleans(),
+    st.sampled_from(["ok", "nan", "1..5", "3~1", "v1"]),
 )
 
 
-def limit(comparator: str, value: Scalar, unit: str = "", **more: object) -> Threshold:
+def limit(comparator: str, value: Scalar, unit: str = "", **more: Any) -> Threshold:
     return Threshold.model_validate({"metric": "m", "comparator": comparator, "value": value, "unit": unit} | more)
 
 
