@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,7 @@ from sandbox.town import Town
 from sandbox.world import World
 
 _LOOK_SECONDS = 0.5
+_FRESH_SECONDS = 0.02
 _SANDBOX = "sandbox"
 _AHEAD = timedelta(days=8)
 
@@ -41,22 +43,32 @@ class FollowedClock:
         self._pace = Pace()
         self._launch = ""
         self._seen = 0
+        self._read = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """The moment the launch is at."""
+        """The moment the launch is at, by the anchors that are in the ledger now.
+
+        An anchor seen late would put the world behind the launch: what is asked about the present would be its future.
+        """
         with self._lock:
+            if self._launch and time.monotonic() - self._read > _FRESH_SECONDS:
+                self._catch_up()
             return self._pace.shows(datetime.now(UTC))
 
     def follow(self, launch: str) -> None:
-        """Takes in what was set since the last look."""
+        """Shows this launch's clock from now on."""
         with self._lock:
             if launch != self._launch:
                 self._launch, self._seen, self._pace = launch, 0, Pace()
-            for record in self._ledger.records(launch, after=self._seen):
-                self._seen = record.sequence
-                if isinstance(record.event, ClockSet):
-                    self._pace.take(record.event)
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        for record in self._ledger.records(self._launch, after=self._seen):
+            self._seen = record.sequence
+            if isinstance(record.event, ClockSet):
+                self._pace.take(record.event)
+        self._read = time.monotonic()
 
 
 @click.command()

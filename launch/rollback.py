@@ -125,11 +125,6 @@ def _reachable(edges: Mapping[str, Iterable[str]], start: str) -> set[str]:
     return found
 
 
-def _dependents(plan: Plan, action: str) -> set[str]:
-    edges = {one.id: [other.id for other in plan.actions if one.id in other.after] for one in plan.actions}
-    return _reachable(edges, action)
-
-
 def _ordered(
     step: UndoStep,
     undone: dict[str, Action],
@@ -142,7 +137,8 @@ def _ordered(
     if procedure.order is Order.AS_PRINTED and step.id in printed:
         before = set(printed[: printed.index(step.id)])
     else:
-        dependents = set().union(*(_dependents(plan, action) for action in step.takes_back))
+        waiting = {one.id: [other.id for other in plan.actions if one.id in other.after] for one in plan.actions}
+        dependents = set().union(*(_reachable(waiting, action) for action in step.takes_back))
         before = {undo_id(undone[action]) for action in dependents if action in undone} | set(step.after)
     speaking = {action.id for action in plan.actions if action.speaks}
     works = step.action not in speaking

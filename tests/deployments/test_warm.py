@@ -76,7 +76,7 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize("asked", ["warm", "cold"])
 def test_the_engine_runs_and_its_output_and_exit_code_come_back(warm_process: Path, tmp_path: Path, asked: str) -> None:
     path = warm_process if asked == "warm" else tmp_path / "nobody.sock"
-    with start(path, tmp_path, PREFECT__FLOW_RUN_ID="not-an-id") as run:
+    with start(path, tmp_path, PREFECT__FLOW_RUN_ID="not-an-id", PREFECT_LOGGING_LEVEL="INFO") as run:
         told, _ = run.communicate(timeout=60)
     assert run.returncode == 1
     assert "Invalid flow run id" in told

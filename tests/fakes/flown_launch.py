@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,30 +33,21 @@ class KilledError(BaseException):
     """The process ends here. Not an `Exception`: nothing may catch it and go on."""
 
 
-@dataclass
-class Tripwire:
-    """A ledger whose writer is gone right after its `last` record is in it; None never."""
+class WitnessedLedger:
+    """A ledger that calls `witness` right after each record is in it."""
 
-    ledger: Ledger
-    last: int | None = None
-
-    def __post_init__(self) -> None:
-        self.records = self.ledger.records
-        self.launches = self.ledger.launches
-        self.open_launch = self.ledger.open_launch
+    def __init__(self, ledger: Ledger, witness: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._witness = witness
+        self.records = ledger.records
+        self.launches = ledger.launches
+        self.open_launch = ledger.open_launch
 
     def append(
-        self,
-        launch: str,
-        event: AnyEvent,
-        *,
-        at: datetime,
-        wall: datetime,
-        expected: int | None = None,
+        self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
     ) -> Record:
-        record = self.ledger.append(launch, event, at=at, wall=wall, expected=expected)
-        if self.last is not None and record.sequence >= self.last:
-            raise KilledError
+        record = self._ledger.append(launch, event, at=at, wall=wall, expected=expected)
+        self._witness()
         return record
 
 
@@ -103,13 +95,28 @@ class FlownLaunch:
             at=self.clock.now(), wall=self.clock.now(),
         )  # fmt: skip
 
-    def fly(self, *, until: timedelta | None = None, last: int | None = None) -> None:
-        """One process: goes on from the ledger to the end, or to an offset, or dies with its record `last`."""
+    def fly(self, *, until: timedelta | None = None) -> None:
+        """One process: goes on from the ledger to the end, or to an offset."""
         self.clock = self.clock_type(self.clock.now())
-        asyncio.run(self._fly(until, last))
+        asyncio.run(self._fly(self.ledger, until))
 
-    async def _fly(self, until: timedelta | None, last: int | None) -> None:
-        ledger = Tripwire(self.ledger, last)
+    def fly_and_leave(self) -> Sequence[FlownLaunch]:
+        """Flies to the end; returns what a process killed right after each of its records would have left behind.
+
+        That is the ledger, the world and the clock of that moment. All that the process had in mind is not in it.
+        """
+        self.clock = self.clock_type(self.clock.now())
+        left: list[FlownLaunch] = []
+        asyncio.run(self._fly(WitnessedLedger(self.ledger, lambda: left.append(self._as_left())), None))
+        return left
+
+    def _as_left(self) -> FlownLaunch:
+        left = copy.copy(self)
+        left.clock = self.clock_type(self.clock.now())
+        left.ledger, left.outside = copy.deepcopy(self.ledger), copy.deepcopy(self.outside)
+        return left
+
+    async def _fly(self, ledger: Ledger, until: timedelta | None) -> None:
         stage = Stage(
             ledger=ledger, clock=self.clock, wall=self.clock.now, systems=lambda _plan, _place: self.outside.systems,
             people=ScriptedPeople(ledger, self.clock, self.ballots), runs=RunsOfOneProcess(self.clock, STARTERS),

@@ -35,7 +35,7 @@ from launch.events import (
 from launch.plan import FlowPhase
 from launch.verdicts import Verdict
 from tests.fakes.flown_launch import LAUNCH, FlownLaunch, HastyClock, KilledError
-from tests.fakes.plans import T0, action, check, gate, guard, plan, procedure, telling
+from tests.fakes.plans import T0, action, check, gate, guard, plan, telling
 from tests.fakes.systems import Database, Flags, Manner, Metrics, Outside, Room, outage, refusal
 
 pytestmark = [
@@ -58,7 +58,7 @@ SYSTEMS = [
 TOO_MANY_ERRORS = {
     "id": "too-many-errors", "tier": "immediate", "condition": "errors", "guards": ["errors"], "automatic": True,
 }  # fmt: skip
-HOUR_OF_WATCHING = guard("errors", sustained="1m", watched=[{"start": "T0", "end": "T+10m", "every": "1m"}])
+WATCHING = guard("errors", sustained="1m", watched=[{"start": "T0", "end": "T+10m", "every": "1m"}])
 
 
 def ballots(gate_id: str, person: str, decision: str, reason: str = "") -> Ballots:
@@ -220,7 +220,7 @@ def test_what_a_dead_run_began_and_nobody_can_see_is_unknown_and_not_repeated(mo
 
 def test_a_guard_that_breaches_rolls_back_at_the_moment_it_is_seen() -> None:
     launch = FlownLaunch(
-        plan(actions=[action("deploy")], guards=[HOUR_OF_WATCHING], triggers=[TOO_MANY_ERRORS]),
+        plan(actions=[action("deploy")], guards=[WATCHING], triggers=[TOO_MANY_ERRORS]),
         outside=Outside(metrics=Metrics(jumps={T0 + 3 * MINUTE: 12})),
     )
     launch.fly()
@@ -231,7 +231,7 @@ def test_a_guard_that_breaches_rolls_back_at_the_moment_it_is_seen() -> None:
 
 def test_a_metric_store_that_is_down_neither_passes_nor_rolls_back() -> None:
     launch = FlownLaunch(
-        plan(actions=[action("deploy")], guards=[HOUR_OF_WATCHING], triggers=[TOO_MANY_ERRORS]),
+        plan(actions=[action("deploy")], guards=[WATCHING], triggers=[TOO_MANY_ERRORS]),
         outside=Outside(metrics=Metrics(down=True)),
     )
     launch.fly(until=20 * MINUTE)
@@ -244,7 +244,7 @@ def test_a_rollback_that_is_triggered_twice_happens_once(offset: timedelta) -> N
     from flows.roll_back import roll_back
 
     launch = FlownLaunch(
-        plan(actions=[action("deploy")], guards=[HOUR_OF_WATCHING], triggers=[TOO_MANY_ERRORS]),
+        plan(actions=[action("deploy")], guards=[WATCHING], triggers=[TOO_MANY_ERRORS]),
         outside=Outside(
             metrics=Metrics(jumps={T0 + 3 * MINUTE: 12}),
             flags=Flags(manners={"deploy": Manner(takes=MINUTE)}),
@@ -265,7 +265,7 @@ def test_an_undo_that_fails_leaves_residue_and_the_rest_is_undone() -> None:
         outside.flags.manners["bad"] = Manner(refuses=5)
 
     launch = FlownLaunch(
-        plan(actions=[bad, good], guards=[HOUR_OF_WATCHING], triggers=[TOO_MANY_ERRORS]),
+        plan(actions=[bad, good], guards=[WATCHING], triggers=[TOO_MANY_ERRORS]),
         outside=outside,
         acts=[(-MINUTE, break_bad)],
     )
@@ -346,82 +346,3 @@ def test_a_run_that_may_not_wait_hands_over_and_the_next_one_goes_on() -> None:
     assert verdicts(launch, "near") == verdicts(launch, "near-again") == [Verdict.PASS]
     runs = [event.run for event in launch.events(RunTakenUp) if event.phase is FlowPhase.HARDENING]
     assert len(runs) == len(set(runs)) >= 2
-
-
-def test_a_launch_killed_after_any_of_its_records_goes_on_to_the_same_end() -> None:
-    """Every record once: whatever is lost in memory, nothing is asked of a person, applied or said a second time."""
-    whole = _eventful()
-    whole.fly()
-    said = sorted(whole.outside.room.posts)
-    assert whole.state.outcome is Outcome.LIVE
-    for last in range(2, len(whole.records)):
-        launch = _eventful()
-        with pytest.raises(KilledError):
-            launch.fly(last=last)
-        launch.fly()
-        where = f"killed after record {last}: {launch.records[last - 1].event.kind}"
-        assert launch.state.outcome is Outcome.LIVE, where
-        assert launch.outside.flags.turned == whole.outside.flags.turned, where
-        assert set(launch.state.checkpoints) == set(whole.state.checkpoints), where
-        assert sorted(launch.outside.room.posts) == said, where
-        assert sorted(event.key for event in launch.events(MessageSent)) == said, where
-        assert {view.decision for view in launch.state.phases.values()} == {Decision.GO}, where
-
-
-def test_a_rollback_killed_after_any_of_its_records_goes_on_to_the_same_end() -> None:
-    whole = _taken_back()
-    whole.fly()
-    first = next(record.sequence for record in whole.records if isinstance(record.event, RollbackClaimed))
-    for last in range(first, len(whole.records)):
-        launch = _taken_back()
-        with pytest.raises(KilledError):
-            launch.fly(last=last)
-        launch.fly()
-        where = f"killed after record {last}: {launch.records[last - 1].event.kind}"
-        assert launch.state.outcome is Outcome.ROLLED_BACK, where
-        assert launch.outside.flags.turned == whole.outside.flags.turned, where
-        assert all(view.decision is not None for view in launch.state.phases.values()), where
-
-
-def test_a_no_go_killed_after_any_of_its_records_goes_on_to_the_same_end() -> None:
-    def opened() -> FlownLaunch:
-        return FlownLaunch(
-            plan(actions=[action("deploy")], gates=[gate("go", "T-2d", phase="hardening")]),
-            ballots=ballots("go", "ana", "NO-GO", "no"),
-        )
-
-    whole = opened()
-    whole.fly()
-    for last in range(2, len(whole.records)):
-        launch = opened()
-        with pytest.raises(KilledError):
-            launch.fly(last=last)
-        launch.fly()
-        assert launch.state.outcome is Outcome.NO_GO, f"killed after record {last}"
-        assert launch.outside.flags.turned == []
-
-
-def _eventful() -> FlownLaunch:
-    """One of everything that a launch writes down, in as few records as that takes."""
-    return FlownLaunch(
-        plan(
-            checks=[check("near", "T-45m", phase="countdown")],
-            actions=[action("deploy"), telling("announce", "T-5m", after=["deploy"])],
-            gates=[gate("go")],
-            comms={"channels": [WAR_ROOM]},
-            checkpoints=[{"id": "one-hour", "offset": "T+1h", "title": "One hour", "participants": ["sre"]}],
-        ),
-        outside=Outside(flags=Flags(manners={"deploy": Manner(takes=30 * SECOND)})),
-    )
-
-
-def _taken_back() -> FlownLaunch:
-    return FlownLaunch(
-        plan(
-            actions=[action("first", "T-40m"), action("second", after=["first"])],
-            guards=[HOUR_OF_WATCHING],
-            triggers=[TOO_MANY_ERRORS],
-            procedures=[procedure((), ())],
-        ),
-        outside=Outside(metrics=Metrics(jumps={T0: 12}), flags=Flags(manners={"first": Manner(takes=30 * SECOND)})),
-    )

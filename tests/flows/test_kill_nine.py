@@ -92,10 +92,12 @@ QUESTIONS = (
     "analytics ",
     # A suite that is asked for again under the same id is the same run.
     "journeys POST /journeys/runs",
-    # What a suite does on the site when a check is asked again.
-    "site ",
+    "site POST /site/api/v1/",
+    "site PUT /site/api/v1/users/smoke/",
+    "site PATCH /site/api/v1/tenants/pilot-1/settings",
+    "site POST /site/cockpit/",
 )
-"""Requests that change nothing for anybody outside, by their beginnings."""
+"""Requests that no effect makes: questions put as POST, and what a smoke suite does when its check is asked again."""
 
 
 def _die(launch: CrashingLaunch, *kills: Kill) -> None:
@@ -194,6 +196,8 @@ def test_no_request_that_changes_something_reaches_a_vendor_twice(gone_live: Cra
     purges = [times for (mount, _, _), times in repeated.items() if mount == "cdn"]
     assert purges == [3], "the eve's, the countdown's, and the countdown's again: Cloudflare keeps no key to know it by"
     assert [line for line in repeated if line[0] != "cdn"] == []
+    banner = [line for (mount, line, _) in gone_live.wire.seen if mount == "site" and line.endswith("/maintenance")]
+    assert len(banner) == 2, "shown once and taken away once"
 
 
 def test_the_cluster_was_changed_once(gone_live: CrashingLaunch) -> None:
@@ -244,7 +248,11 @@ def test_every_undo_begins_once(taken_back: CrashingLaunch) -> None:
     assert set(_begun(taken_back).values()) == {1}
     services = taken_back.town.cluster.versions()
     assert {service: taken_back.generation(service) for service in services} == dict.fromkeys(services, 3)
-    assert [line for line in _repeated(taken_back) if line[0] != "cdn"] == []
+    banner, rest = [], []
+    for (mount, line, _), times in _repeated(taken_back).items():
+        (banner if line.endswith("/maintenance") else rest).append((mount, times))
+    assert banner == [("site", 2), ("site", 2)], "on and off by the launch, and by the undo of each"
+    assert [mount for mount, _ in rest if mount != "cdn"] == []
 
 
 def test_a_rolled_back_launch_leaves_no_phase_open(taken_back: CrashingLaunch) -> None:

@@ -38,7 +38,7 @@ def order(undo: UndoPlan) -> list[str]:
 # --- random plans -----------------------------------------------------------------------------------------------------
 
 
-@times(10)
+@times(5)
 @given(taken_back())
 def test_everything_touched_appears_exactly_once_and_nothing_else(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
@@ -54,7 +54,7 @@ def test_everything_touched_appears_exactly_once_and_nothing_else(case: tuple[Pl
     assert set(undo.kept) | set(undo.impossible) == touched - set(expected)
 
 
-@times(10)
+@times(5)
 @given(taken_back())
 def test_the_order_is_the_reverse_of_dependency_and_always_possible(case: tuple[Plan, Fates]) -> None:
     plan, fates = case
@@ -67,7 +67,8 @@ def test_the_order_is_the_reverse_of_dependency_and_always_possible(case: tuple[
             first, then = steps[step], steps[step_of[earlier]]
             alone = len(first.takes_back) == len(then.takes_back) == 1
             told = actions[first.action].speaks and not actions[then.action].speaks
-            if first is not then and alone and not told:
+            after_all = first.closing and not then.closing
+            if first is not then and alone and not told and not after_all:
                 assert possible.index(first.id) < possible.index(then.id)
 
 

@@ -1,5 +1,6 @@
 """A rollback played to its end: it goes on past what fails, and says exactly what is left."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -49,12 +50,9 @@ def events_of(plan: Plan, fates: Fates) -> list[AnyEvent]:
 def rollbacks(draw: st.DrawFn) -> tuple[Plan, Fates, World]:
     """A launch to take back and a world in which any step may fail or take its time."""
     plan, fates = draw(taken_back(draw(st.sampled_from(["reverse-dependency", "as-printed"])), checks=CHECKS))
-    steps = [
-        step.id
-        for step in plan_undo(plan, roll_back(plan, events_of(plan, fates)).state, plan.rollback.procedures[0]).steps
-    ]
+    steps = [one.undo.action or f"undo-{one.id}" for one in plan.actions]
     world = World(
-        manners={step: draw(manners) for step in steps},
+        manners={step: draw(manners) for step in dict.fromkeys(steps)},
         verdicts={"healthy": draw(verdicts), "seen": draw(verdicts)},
         silent=draw(st.sets(st.just("seen"))),
         vouching=draw(st.sampled_from([PASS, PASS, FAIL])),
@@ -115,27 +113,27 @@ def in_order(player: Player, plan: Plan, fates: Fates) -> bool:
     return True
 
 
-@times(0.5)
+@times(3)
 @given(rollbacks(), st.data())
 def test_a_run_that_dies_anywhere_is_gone_on_with_and_applies_nothing_twice(case, data: st.DataObject) -> None:
     plan, fates, world = case
 
     def fresh() -> World:
-        return World(
-            manners=dict(world.manners),
-            verdicts=dict(world.verdicts),
-            silent=world.silent,
-            vouching=world.vouching,
-        )
+        # One answer each: which of several a run got before it died is not on the ledger.
+        answers = {check: script[-1:] for check, script in world.verdicts.items()}
+        return World(manners=dict(world.manners), verdicts=answers, silent=world.silent, vouching=world.vouching)
 
-    whole = roll_back(plan, events_of(plan, fates), fresh())
+    def start() -> Player:
+        return roll_back(plan, events_of(plan, fates), fresh())
+
+    whole = start()
     before = whole.done
     whole.play()
     point = data.draw(st.integers(1, max(1, whole.done - before)))
-    other = crashed_at(point, lambda: roll_back(plan, events_of(plan, fates), fresh()), timedelta(seconds=20))
+    other = crashed_at(point, start, timedelta(seconds=20))
     assert other.held() == whole.held()
     assert other.state.outcome is whole.state.outcome
-    assert sorted(name for name, _ in other.world.applied) == sorted(name for name, _ in whole.world.applied)
+    assert Counter(name for name, _ in other.world.applied) <= Counter(name for name, _ in whole.world.applied)
 
 
 # --- one thing at a time ----------------------------------------------------------------------------------------------
