@@ -18,7 +18,7 @@ rehearse: ## the whole TEEI launch in the sandbox, on a virtual clock
 env: # the locked environment in .venv
 	@$(UV) sync --quiet --locked
 
-test: check browser pytest ## everything: style, types, import directions, published files, all tests
+test: check pytest ## everything but the browser: style, types, import directions, published files, all tests
 
 check: format lint types imports fresh ## what needs no server
 
@@ -38,8 +38,9 @@ imports: env ## which package may import which
 fresh: env ## the published schema and reference are those of the model
 	@$(RUN) pytest -q -p no:cacheprovider tests/console/test_plan_reference.py
 
-browser: # Chromium, installed where that is possible
+browser: ## a whole launch approved by pressing Resume in headless Chromium (up to half an hour)
 	@scripts/system-packages
+	@$(RUN) pytest -m browser tests/browser $(PYTEST_ARGS)
 
 pytest: env ## all tests; PYTEST_ARGS narrows them
 	@$(RUN) pytest $(PYTEST_ARGS)
