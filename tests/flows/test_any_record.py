@@ -19,8 +19,6 @@ from tests.fakes.systems import Flags, Manner, Metrics, Outside
 pytestmark = [
     pytest.mark.harness,
     pytest.mark.usefixtures("prefect_api"),
-    # Prefect leaves its clients' connections to the garbage collector when a loop ends.
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
 SECOND = timedelta(seconds=1)

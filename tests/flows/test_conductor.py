@@ -41,8 +41,6 @@ from tests.fakes.systems import Database, Flags, Manner, Metrics, Outside, Room,
 pytestmark = [
     pytest.mark.harness,
     pytest.mark.usefixtures("prefect_api"),
-    # Prefect leaves its clients' connections to the garbage collector when a loop ends.
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
 ]
 
 MINUTE = timedelta(minutes=1)
