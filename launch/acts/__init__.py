@@ -1,0 +1,27 @@
+"""What persons and runs may do to a launch: each act is checked against the rules, then written to the ledger.
+
+Every act takes the instants of both clocks: `at` on the launch clock, `wall` on the machine's.
+"""
+
+from launch.acts.deciding import cast_ballot, note_resume, settle_gate
+from launch.acts.opening import open_launch
+from launch.acts.steering import hold, lift, slip
+from launch.acts.taking_back import claim_rollback, may_roll_back, take_over_rollback
+from launch.acts.vouching import attest, waive
+from launch.acts.writing import plan_of
+
+__all__ = [
+    "attest",
+    "cast_ballot",
+    "claim_rollback",
+    "hold",
+    "lift",
+    "may_roll_back",
+    "note_resume",
+    "open_launch",
+    "plan_of",
+    "settle_gate",
+    "slip",
+    "take_over_rollback",
+    "waive",
+]

@@ -1,0 +1,13 @@
+"""What every event has in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from launch.model import Model
+
+
+class Event(Model):
+    """Base of every event. `volatile` names fields that differ between equal runs: they stay out of the event hash."""
+
+    volatile: ClassVar[frozenset[str]] = frozenset()
