@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
 from flows.artifacts import show_gate
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
+from flows.guarding import GuardHandler
 from flows.speaking import Speaker
 from launch import gates
 from launch.agenda import (
@@ -32,14 +33,12 @@ from launch.agenda import (
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
 from launch.events import (
-    AnyEvent,
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
     GateDecided,
     GateExtended,
     GateOpened,
-    GuardChanged,
     PhaseEnded,
     TriggerFired,
     WentLive,
@@ -47,7 +46,6 @@ from launch.events import (
 from launch.readings import Scalar
 from launch.verdicts import Judgement, Verdict
 from tasks.asking import ask_check, ask_check_at_once, judged
-from tasks.watching import watch_guards_at_once
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,7 @@ class PhaseHandler:
         self.callbacks = callbacks
         self.effects = EffectHandler(conductor)
         self.speaker = Speaker(conductor)
+        self.guards = GuardHandler(conductor, self.speaker)
 
     async def __call__(self, due: object) -> Doing:
         return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
@@ -87,7 +86,7 @@ class PhaseHandler:
             case SettleGate():
                 return self._settle(due)
             case SampleGuards():
-                return await self._sample(due)
+                return await self.guards.sample(due)
             case PostUpdate():
                 return await self.speaker.update(due)
             case FireTrigger():
@@ -148,32 +147,6 @@ class PhaseHandler:
         event = GateDecided(gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason)
         self.conductor.write_if_unchanged(event)
         return Doing()
-
-    async def _sample(self, due: SampleGuards) -> Doing:
-        conductor, now = self.conductor, self.conductor.now()
-        readings = await watch_guards_at_once(due.guards, conductor.systems, now)
-        events: list[AnyEvent] = []
-        alarms = []
-        for guard in due.guards:
-            conductor.memory.sampled[guard.id] = now
-            reading, known = readings[guard.id], conductor.reader.state.guards.get(guard.id)
-            if known is None or known.state is not reading.state:
-                query = guard.query.query if guard.query else ""
-                events.append(
-                    GuardChanged(
-                        guard=guard.id,
-                        state=reading.state,
-                        value=reading.value,
-                        since=reading.since,
-                        query=query,
-                    ),
-                )
-                alarms.append((guard, reading))
-
-        async def alert() -> Sequence[AnyEvent]:
-            return await self.speaker.guards_changed(alarms)
-
-        return Doing(events, alert if alarms else None)
 
     async def _measure(self, due: MeasureCriterion) -> Doing:
         conductor, criterion = self.conductor, due.criterion
