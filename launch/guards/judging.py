@@ -143,10 +143,12 @@ def _comparison(
     found = compared(comparison, look, own, beside)
     if isinstance(found, str):
         return _inconclusive(heard, found)
+    value = baseline.ratio(guard, found.own, found.against)
+    fires = found.worse and (value is None or breached(guard, value) is not False)
     return GuardReading(
-        state=GuardState.FIRING if found.breached else GuardState.CLEAR,
-        value=baseline.ratio(guard, found.own, found.against),
-        since=look.end if found.breached else None,
+        state=GuardState.FIRING if fires else GuardState.CLEAR,
+        value=value,
+        since=look.end if fires else None,
         sampled_at=look.end,
         against=found.against,
         detail=f"{found.detail}, {_against(guard)}",
