@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from launch.agenda import (
+    AskCheck,
     AskPeople,
     CallSeats,
     DoEffect,
     Due,
+    MeasureCriterion,
     Memory,
     SampleGuards,
     Scope,
@@ -43,6 +45,10 @@ class Overdue(Model):
     what: str
     detail: str
     attempt: int = 0
+    line: str = ""
+    """Things of one line are done side by side: while one after the other gets done, the line goes on."""
+    takes: timedelta = timedelta(0)
+    """How long it may take once it is begun; the patience comes after it."""
 
 
 def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
@@ -75,11 +81,25 @@ class Watch:
     def __init__(self, patience: timedelta = PATIENCE) -> None:
         self._patience = patience
         self._since: dict[tuple[str, int], datetime] = {}
+        self._lines: dict[tuple[str, int], str] = {}
 
     def look(self, found: Sequence[Overdue], wall: datetime) -> list[Overdue]:
-        """What to raise an alarm for now. What is not found at one look begins anew."""
-        self._since = {(one.what, one.attempt): self._since.get((one.what, one.attempt), wall) for one in found}
-        return [one for one in found if wall - self._since[one.what, one.attempt] > self._patience]
+        """What to raise an alarm for now, one for each line. What is not found at one look begins anew."""
+        lines = {(one.what, one.attempt): one.line or one.what for one in found}
+        going_on = {line for key, line in self._lines.items() if key not in lines}
+        self._since = {key: wall if line in going_on else self._since.get(key, wall) for key, line in lines.items()}
+        self._lines = lines
+        late: dict[str, list[Overdue]] = {}
+        for one in found:
+            if wall - self._since[one.what, one.attempt] > self._patience + one.takes:
+                late.setdefault(one.line or one.what, []).append(one)
+        return [_together(several) for several in late.values()]
+
+
+def _together(late: Sequence[Overdue]) -> Overdue:
+    """One alarm for a line: forty pages for one dead process would be thirty-nine too many."""
+    first, others = late[0], len(late) - 1
+    return first.model_copy(update={"detail": f"{first.detail} (and {others} more)"}) if others else first
 
 
 def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
@@ -109,7 +129,13 @@ def _named(where: str, due: object, state: LaunchState) -> Overdue:
         what=f"{where}/{kind}/{name}".rstrip("/"),
         detail=f"{told} is due and nobody does it",
         attempt=attempt,
+        line=f"{where}/{kind}",
+        takes=_QUESTION_TAKES if isinstance(due, AskCheck | MeasureCriterion) else timedelta(0),
     )
+
+
+_QUESTION_TAKES = timedelta(seconds=60)
+"""A system that hangs is asked four times, ten seconds each, with 14 to 21 seconds between."""
 
 
 _VERBS = {
