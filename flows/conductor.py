@@ -137,18 +137,22 @@ class Conductor:
                 return handover
 
     async def carry_out(self, due: Sequence[object], handle: Handler) -> None:
-        """Does everything that is due side by side; results are written in the order of the agenda.
+        """Does everything that is due side by side.
 
-        On the day, words go out beside the work and are written down when they are out: a chat that hangs delays
-        nothing. A rehearsal waits for them, because its course must not depend on how fast they are.
+        On the day, each result is written when it is there, so that a system that hangs keeps nobody from knowing what
+        the others said; words go out beside the work, and a chat that hangs delays nothing. A rehearsal waits for all
+        and writes in the order of the agenda, because its course must not depend on how fast they are.
         """
         self._reap()
         work = [one for one in due if not (self.stage.patient and speaks(one))]
         for one in due:
             if one not in work and spoken_key(one) not in self._speaking:
-                self._speaking[spoken_key(one)] = asyncio.create_task(self._speak(one, handle))
+                self._speaking[spoken_key(one)] = asyncio.create_task(self._do(one, handle))
         if not work:
             await asyncio.wait(self._speaking.values(), timeout=_BREATH, return_when=asyncio.FIRST_COMPLETED)
+            return
+        if self.stage.patient:
+            await asyncio.gather(*(self._do(one, handle) for one in work))
             return
         doings = await asyncio.gather(*(handle(one) for one in work))
         for doing in doings:
@@ -162,7 +166,7 @@ class Conductor:
         await asyncio.gather(*self._speaking.values())
         self._reap()
 
-    async def _speak(self, due: object, handle: Handler) -> None:
+    async def _do(self, due: object, handle: Handler) -> None:
         doing = await handle(due)
         self.write(*doing.events)
         if doing.then is not None:

@@ -116,12 +116,16 @@ class FlownLaunch:
         left.ledger, left.outside = copy.deepcopy(self.ledger), copy.deepcopy(self.outside)
         return left
 
-    async def _fly(self, ledger: Ledger, until: timedelta | None) -> None:
-        stage = Stage(
+    def stage(self, ledger: Ledger) -> Stage:
+        """What the runs of this process stand on."""
+        return Stage(
             ledger=ledger, clock=self.clock, wall=self.clock.now, systems=lambda _plan, _place: self.outside.systems,
             people=ScriptedPeople(ledger, self.clock, self.ballots), runs=RunsOfOneProcess(self.clock, STARTERS),
             patient=self.patient,
         )  # fmt: skip
+
+    async def _fly(self, ledger: Ledger, until: timedelta | None) -> None:
+        stage = self.stage(ledger)
         with on_stage(stage):
             self.clock.adopt_context()
             for place, (offset, act) in enumerate(self.acts):
