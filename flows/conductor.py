@@ -51,6 +51,16 @@ class Handler(Protocol):
     async def __call__(self, due: object) -> Doing: ...
 
 
+class Board(Protocol):
+    """What is shown of a scope elsewhere; it never stands in the way of what is done."""
+
+    def renew(self) -> None:
+        """Begins to show what changed; returns at once."""
+
+    async def finish(self) -> None:
+        """Waits, not for long, until what changed is shown: this run's process may end after it."""
+
+
 class Conductor:
     """Drives one scope of one launch on a stage. Everything it knows is in the ledger; `memory` may be lost."""
 
@@ -121,8 +131,11 @@ class Conductor:
         elif run not in known.runs:
             self.write(RunTakenUp(phase=phase, run=run))
 
-    async def conduct(self, scope: Scope, handle: Handler) -> Finished | Handover:
-        """Runs the loop until the scope is over, or until waiting is better done without a process."""
+    async def conduct(self, scope: Scope, handle: Handler, board: Board | None = None) -> Finished | Handover:
+        """Runs the loop until the scope is over, or until waiting is better done without a process.
+
+        The board is renewed whenever nothing is due for the moment.
+        """
         while True:
             self.reader.refresh()
             look = agenda(self.plan, self.reader.state, self.now(), scope, self.memory)
@@ -130,9 +143,11 @@ class Conductor:
                 await self.carry_out(look.due, handle)
                 continue
             if self._over(scope):
-                await self.finish_speaking()
+                await self._settle_down(board)
                 return Finished(self._decision(scope))
-            handover = await self._wait(look)
+            if board is not None:
+                board.renew()
+            handover = await self._wait(look, board)
             if handover is not None:
                 return handover
 
@@ -179,16 +194,21 @@ class Conductor:
                 del self._speaking[key]
                 task.result()
 
-    async def _wait(self, look: Agenda) -> Handover | None:
+    async def _settle_down(self, board: Board | None) -> None:
+        await self.finish_speaking()
+        if board is not None:
+            await board.finish()
+
+    async def _wait(self, look: Agenda, board: Board | None) -> Handover | None:
         until = look.next or self.now() + _PATIENCE
         gate = look.waiting_for
         if gate is not None:
-            await self.finish_speaking()
+            await self._settle_down(board)
             opening = self.reader.state.gate(gate.id).opening
             await self.stage.people.wait_for_gate(self.launch, gate, opening, until)
             return None
         if not self.stage.clock.holds_process(until):
-            await self.finish_speaking()
+            await self._settle_down(board)
             return Handover(until)
         await self.stage.clock.until(until)
         return None
