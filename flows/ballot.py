@@ -97,7 +97,6 @@ class _Box:
             person=answer.person.strip(),
             decision=answer.decision,
             reason=answer.reason,
-            proof=answer.proof,
             at=self.stage.clock.now(),
             wall=self.stage.wall(),
             run=self.run,
