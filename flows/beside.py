@@ -1,19 +1,8 @@
-"""Which entries of an agenda only tell people something: on the day they go on beside the work."""
+"""Entries of an agenda that only tell people something go on beside the work on the day, each once."""
 
 from __future__ import annotations
 
 from launch.agenda import AnnounceDecision, AskPeople, DoEffect, PostUpdate
-
-
-def speaks(due: object) -> bool:
-    """Whether nothing else has to wait for this."""
-    match due:
-        case DoEffect():
-            return due.action.speaks
-        case PostUpdate() | AnnounceDecision() | AskPeople():
-            return True
-        case _:
-            return False
 
 
 def spoken_key(due: object) -> str:

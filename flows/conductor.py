@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flows.beside import speaks, spoken_key
+from flows.beside import spoken_key
 from flows.reader import Reader
 from flows.stage import Stage
-from launch.agenda import Agenda, Memory, Scope, agenda
+from launch.agenda import Agenda, Memory, Scope, agenda, speaks
 from launch.errors import RefusedError
 from launch.events import AnyEvent, Decision, PhaseStarted, RunTakenUp
 from launch.ledger import ConflictError

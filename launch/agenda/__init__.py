@@ -30,6 +30,7 @@ from launch.agenda.items import (
     moment_of,
     phase_end,
     phase_start,
+    speaks,
 )
 from launch.agenda.whole import Whole
 from launch.plan import Plan
@@ -58,6 +59,7 @@ __all__ = [
     "moment_of",
     "phase_end",
     "phase_start",
+    "speaks",
 ]
 
 

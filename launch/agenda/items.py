@@ -141,6 +141,17 @@ Due = (
 )
 
 
+def speaks(due: object) -> bool:
+    """Whether a due thing only tells people something: then no work has to wait for it."""
+    match due:
+        case DoEffect():
+            return due.action.speaks
+        case PostUpdate() | AnnounceDecision() | AskPeople():
+            return True
+        case _:
+            return False
+
+
 @dataclass
 class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.

@@ -26,6 +26,7 @@ class Look:
         self.plan, self.state, self.now, self.scope, self.memory = plan, state, now, scope, memory
         self.future: list[datetime] = []
         self.open_work = False
+        self.open_words = False
         self.stages = {one.id for one in plan.phases if one.flow_phase is scope.phase}
         self.at_checkpoint = {check for point in plan.checkpoints for check in point.criteria}
         self.at_checkpoint |= {action for point in plan.checkpoints for action in point.actions}

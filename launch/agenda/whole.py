@@ -18,6 +18,7 @@ from launch.agenda.items import (
     moment_of,
     phase_end,
     phase_start,
+    speaks,
 )
 from launch.agenda.watching import Watching
 from launch.events import Decision
@@ -59,8 +60,8 @@ class Whole(Watching):
         due += self._criteria()
         due += self._gate_openings(busy=bool(due))
         due += self._updates()
-        if not due and not self.open_work:
-            due += self._finish()
+        if not self.open_work and all(speaks(one) for one in due):
+            due += self._finish(silent=not due and not self.open_words)
         return self._agenda(due)
 
     def _over(self) -> bool:
@@ -98,14 +99,15 @@ class Whole(Watching):
                 self.open_work = True
                 self.future.append(moment)
 
-    def _finish(self) -> list[Due]:
+    def _finish(self, *, silent: bool) -> list[Due]:
+        """What follows when all work is done. `silent`: so are the words; only the end of a phase waits for those."""
         phase = self.scope.phase
         if phase is FlowPhase.COUNTDOWN:
             failed = self._failed_change()
             if failed:
                 return [StartRollback("captain", "urgent", f"{failed} failed, so the product cannot go live")]
-            return self._go_live()
-        if phase is None:
+            return self._go_live(silent=silent)
+        if phase is None or not silent:
             return []
         end = phase_end(self.plan, self.state, phase)
         if phase is FlowPhase.REVIEW:
@@ -115,11 +117,11 @@ class Whole(Watching):
             return []
         return [EndScope(Decision.GO)]
 
-    def _go_live(self) -> list[Due]:
+    def _go_live(self, *, silent: bool) -> list[Due]:
         """Not before T0, however early everything is done: what follows counts from here."""
         t0 = moment_of(self.state, timedelta(0))
         if self.state.live_at is not None:
-            return [EndScope(Decision.GO)]
+            return [EndScope(Decision.GO)] if silent else []
         if t0 > self.now:
             self.future.append(t0)
             return []

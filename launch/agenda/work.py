@@ -37,7 +37,7 @@ class Work(Look):
             return
         if not self._reached(action.offset, barrier) or self._blocked(action):
             return
-        self.open_work = True
+        self._leave_open(action)
         if effect.finished_at is not None and effect.finished_at + action.poll > self.now:
             self.future.append(effect.finished_at + action.poll)
             return
@@ -45,13 +45,19 @@ class Work(Look):
             yield DoEffect(action.id, action)
 
     def _look(self, action: Action, key: str, undo: UndoStep | None = None) -> Iterator[Due]:
-        self.open_work = True
+        self._leave_open(action)
         looked = self.memory.looked.get(key)
         again = looked + action.poll if looked is not None else self.now
         if again <= self.now:
             yield DoEffect(key, action, undo)
         else:
             self.future.append(again)
+
+    def _leave_open(self, action: Action) -> None:
+        if action.speaks:
+            self.open_words = True
+        else:
+            self.open_work = True
 
     def _withdrawing(self) -> list[UndoStep]:
         """What a NO-GO still has to take back."""
