@@ -11,13 +11,17 @@ import click
 
 from console.ledgers import existing_ledger, launch_clock, ledger_option, machine_clock, meant
 from console.output import json_option, print_json
+from console.waking import settle_open_gates
 from launch import acts
 from launch.errors import PlanError
-from launch.events import AnyEvent
+from launch.events import AnyEvent, CheckAttested, CheckWaived
 from launch.instants import parse_instant
 from launch.ledger import Ledger
 from launch.moments import parse_duration
 from launch.verdicts import Verdict
+
+_ANSWERS = (CheckAttested, CheckWaived)
+"""Acts that may be the last thing an open gate waits for."""
 
 
 class Act(Protocol):
@@ -39,11 +43,15 @@ def _act(command: Callable[..., Act]) -> Callable[..., None]:
         with existing_ledger(url) as ledger:
             name = meant(ledger, launch)
             wall = machine_clock()
-            event = act(ledger, name, at=launch_clock(ledger.records(name), wall), wall=wall)
+            at = launch_clock(ledger.records(name), wall)
+            event = act(ledger, name, at=at, wall=wall)
+            decided = settle_open_gates(ledger, name, at=at, wall=wall) if isinstance(event, _ANSWERS) else []
         if as_json:
-            print_json({"launch": name, "taken": event.model_dump(mode="json")})
+            print_json({"launch": name, "taken": event.model_dump(mode="json"), "decided": list(decided)})
         else:
             click.echo(f"{name}: {event.kind} is on the ledger")
+            for sentence in decided:
+                click.echo(f"{name}: {sentence}")
 
     return taken
 

@@ -112,6 +112,7 @@ def refusal(
     person: str,
     reason: str,
     decision: Decision,
+    now: datetime,
 ) -> str:
     """Why a ballot does not count, in one sentence; empty if it does."""
     if state.outcome is not None:
@@ -125,11 +126,27 @@ def refusal(
         return f"gate {gate_id!r} is not open{decided}"
     if opening != current.opening:
         return f"this form belongs to opening {opening} of gate {gate_id!r}, which is now at opening {current.opening}"
+    late = too_late(gate, current, now)
+    if late:
+        return late
     if decision is Decision.NO_GO and not reason.strip():
         return "a NO-GO needs a reason"
     if decision is Decision.HOLD:
         return "HOLD is not a ballot; use the hold command, or vote NO-GO with a reason"
     return _unseated(plan, gate, current, seat, person)
+
+
+def too_late(gate: Gate, current: GateState, now: datetime) -> str:
+    """Why a ballot comes too late for an open gate, in one sentence; empty in time.
+
+    At its deadline a gate becomes what the plan says, also when nobody has written that down yet. One that extends
+    itself still takes ballots.
+    """
+    if current.deadline is None or now < current.deadline:
+        return ""
+    if gate.at_deadline is DeadlineOutcome.EXTEND and current.extensions < gate.extensions:
+        return ""
+    return f"the deadline of gate {gate.id!r} passed at {current.deadline:%H:%M:%S} UTC; it takes no more ballots"
 
 
 def _unseated(plan: Plan, gate: Gate, current: GateState, seat: str, person: str) -> str:

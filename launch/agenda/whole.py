@@ -118,12 +118,14 @@ class Whole(Watching):
         return [EndScope(Decision.GO)]
 
     def _go_live(self, *, silent: bool) -> list[Due]:
-        """Not before T0, however early everything is done: what follows counts from here."""
+        """Not before T0, however early everything is done, and not while it is held: what follows counts from here."""
         t0 = moment_of(self.state, timedelta(0))
         if self.state.live_at is not None:
             return [EndScope(Decision.GO)] if silent else []
         if t0 > self.now:
             self.future.append(t0)
+            return []
+        if self.state.hold is not None:
             return []
         return [GoLive()]
 

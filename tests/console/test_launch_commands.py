@@ -5,6 +5,7 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from console import ledgers
 from console.main import run
@@ -125,6 +126,29 @@ def test_audit_finds_an_intact_chain_and_where_it_is_broken(story, as_json, capf
         "the ledger of cockpit-1 is broken at event 2: event 3 stands in its place"
         in capfdbinary.readouterr().err.decode()
     )
+
+
+def at_the_gate(story) -> None:
+    """The gate is open, both seats said GO, and one check is not vouched for yet."""
+    day = timedelta(days=1)
+    story.then(-2 * day, events.CheckJudged(check="replica-near", verdict=Verdict.PASS, sentence="1 s"))
+    story.then(-2 * day, gate_opens(story))
+    for person, seat in (("ana", "captain"), ("ben", "sre")):
+        story.then(-2 * day, events.BallotCast(gate="go", seat=seat, person=person, decision=Decision.GO))
+
+
+def test_what_an_open_gate_waited_for_decides_it_at_once(story, capfd) -> None:
+    at_the_gate(story)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert run(["attest", "staff-briefed", "--by", "ana", "--ledger", story.url]) == 0
+    told = capfd.readouterr().out
+    assert "gate go decided GO: every seat said GO; http://127.0.0.1:9/api does not answer" in told
+    decided = [one.event for one in story.ledger.records("cockpit-1") if isinstance(one.event, events.GateDecided)]
+    assert [one.decision for one in decided] == [Decision.GO]
+
+
+def test_an_answer_that_decides_nothing_says_so_in_json(story, as_json) -> None:
+    assert as_json("attest", "staff-briefed", "--by", "ana")["decided"] == []
 
 
 def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:

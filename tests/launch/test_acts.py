@@ -246,6 +246,26 @@ def test_an_undecided_gate_is_extended_and_stays_open() -> None:
     assert player.records[-1].event == GateExtended(gate="go", deadline=DEADLINE + timedelta(minutes=5))
 
 
+@pytest.mark.parametrize(
+    ("after", "rule", "counts"),
+    [
+        (-1, {}, True),
+        (0, {}, False),
+        (60, {"at_deadline": "hold"}, False),
+        (60, {"at_deadline": "extend", "extend_by": "5m", "extensions": 1}, True),
+    ],
+    ids=["a second early", "at the deadline", "a minute late", "late at a gate that extends itself"],
+)
+def test_a_ballot_after_the_deadline_counts_only_where_the_gate_extends_itself(
+    after: int, rule: dict[str, Any], *, counts: bool
+) -> None:
+    player = launched(OPENED, gates=[plans.gate("go", **rule)])
+    now = DEADLINE + timedelta(seconds=after)
+    cast = acts.cast_ballot(player.ledger, LAUNCH, **ballot("ana", "captain"), at=now, wall=now)
+    assert isinstance(cast, BallotCast) is counts
+    assert counts or "the deadline of gate 'go' passed at" in cast.reason
+
+
 def test_a_resume_without_a_ballot_is_recorded_and_changes_nothing() -> None:
     state = do(launched(OPENED), acts.note_resume, gate="go", run="r1")
     assert state.gate("go").open

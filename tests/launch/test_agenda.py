@@ -96,6 +96,19 @@ def test_a_change_that_failed_for_good_is_rolled_back_before_the_words_are_throu
     assert moments(player, LaunchClosed)[0] < at("T-29m")
 
 
+def test_a_held_launch_does_not_go_live_although_everything_is_done() -> None:
+    player = Player(plans.plan(actions=[plans.action("deploy")]))
+    player.play(until=at("T-10m"))
+    held(player)
+    player.refresh()
+    player.play(until=at("T+5m"))
+    assert player.state.live_at is None
+    lifted(player)
+    player.refresh()
+    player.play(until=at("T+10m"))
+    assert player.state.live_at == at("T+5m")
+
+
 def test_an_action_waits_for_those_before_it() -> None:
     plan = plans.plan(actions=[plans.action("b", after=["a"]), plans.action("a", within="20m")])
     player = play(plan, World(manners={"a": Manner(takes=timedelta(minutes=12))}))
