@@ -59,6 +59,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     JaegerTracing,
     JourneyRunner,
     KubernetesCluster,
+    LedgerStore,
     LokiLogs,
     MessageQueue,
     ObjectStorage,

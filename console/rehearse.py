@@ -51,25 +51,25 @@ def rehearse(
     Exits 0 live, 3 NO-GO, 4 rolled back, 5 partial rollback; 2 for something wrong in PLAN or an option.
     """
     loaded = read_plan(plan)
-    release = _release(release_path, loaded.plan)
+    release = release_of(release_path, loaded.plan)
     ballots = load_ballots(read_text(ballots_path), loaded.plan, ballots_path) if ballots_path else Ballots()
     moment = parse_instant(t0) if t0 else None
     last = _offset(until) if until else None
     from sandbox.faults import parse_fault
 
     injected = [parse_fault(fault) for fault in faults]
-    _silence_prefect()
+    silence_prefect()
     from console.prefect_server import RehearsalServer
 
     if not (quiet or as_json):
         click.secho("starting the sandbox and a Prefect server of its own", dim=True)
     # Its process starts while this one still imports.
-    server = RehearsalServer(_cache())
+    server = RehearsalServer(prefect_cache())
     from console.rehearsal import Request, default_t0, rehearse
     from console.telling import Teller
 
     instant: datetime = moment or default_t0(loaded.plan, machine_clock())
-    where = url or _new_ledger(loaded.plan.product.id)
+    where = url or new_ledger(loaded.plan.product.id)
     where_paths = {path: f"{plan}: line {line}" for path, line in loaded.lines.items()}
     request = Request(
         plan=loaded.plan, plan_hash=loaded.hash, plan_path=plan, ledger_url=where, release=release, t0=instant,
@@ -86,7 +86,7 @@ def rehearse(
     return EXIT[outcome] if outcome is not None else 0
 
 
-def _release(path: str | None, plan: Plan) -> Release:
+def release_of(path: str | None, plan: Plan) -> Release:
     if path is not None:
         return load_release(read_text(path), plan, path)
     services = {service.id: service.version for service in plan.rollout.services if service.version}
@@ -100,7 +100,7 @@ def _offset(text: str) -> timedelta:
         raise PlanError(str(error), where="--until") from error
 
 
-def _silence_prefect() -> None:
+def silence_prefect() -> None:
     """Prefect reads its settings when it is imported; a rehearsal's own lines are what the captain watches."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_LOGGERS_PREFECT_LEVEL", "CRITICAL")
@@ -108,13 +108,13 @@ def _silence_prefect() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
-def _new_ledger(product: str) -> str:
+def new_ledger(product: str) -> str:
     directory = STATE_DIRECTORY / "rehearsals"
     directory.mkdir(parents=True, exist_ok=True)
     return ledger_url(f"sqlite:///{directory / f'{product}-{machine_clock():%Y%m%dT%H%M%S%f}.db'}")
 
 
-def _cache() -> Path:
+def prefect_cache() -> Path:
     return STATE_DIRECTORY / "cache"
 
 

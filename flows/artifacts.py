@@ -8,6 +8,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 
 from flows.forms import gate_words
 from launch import gates
+from launch.drill_figures import DrillFigures, drill_rows, drill_words
 from launch.moments import clock_label, format_offset
 from launch.plan import Check, FlowPhase, Gate, Mode, Plan
 from launch.plan.execution import ActionRole
@@ -100,3 +101,12 @@ def _action_row(action: str, what: str, planned: bool, state: LaunchState) -> Ro
 
 def _clock(state: LaunchState, now: datetime) -> str:
     return f"It is {clock_label(state.live_at or state.t0, now)}." if state.t0 else ""
+
+
+async def show_drill(figures: DrillFigures) -> None:
+    """Creates the table of a drill's steps, with its result above."""
+    await acreate_table_artifact(
+        [dict(row) for row in drill_rows(figures)],
+        key=f"drill-{figures.launch}".lower(),
+        description=drill_words(figures),
+    )

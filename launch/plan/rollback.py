@@ -138,6 +138,7 @@ class Procedure(Item):
     total_target: str = ""
     restore_within: Duration | None = Field(default=None, description="Budget until service is restored.")
     complete_within: Duration | None = Field(default=None, description="Budget until communication is complete.")
+    lose_within: Duration | None = Field(default=None, description="How much of the newest data it may cost (RPO).")
     order: Order = Order.REVERSE_DEPENDENCY
     prerequisites: tuple[str, ...] = ()
     steps: tuple[RollbackStep, ...]
@@ -155,6 +156,10 @@ class Snapshot(Item):
 
     what: Text
     probe: Probe
+    recovery_point: str = Field(
+        default="",
+        description="Metric of the probe that says how old the newest point is that data can be brought back to.",
+    )
 
 
 class Rollback(Model):
