@@ -18,7 +18,11 @@ _NEEDED = (("get", GatewayRoute.group, GatewayRoute.plural), ("patch", GatewayRo
 
 
 class GatewayRoutes(KubeAccess, Weighing, Block):
-    """The HTTPRoutes of one namespace. A target is the name of a backend."""
+    """The HTTPRoutes of one namespace.
+
+    A target is the name of a backend, less the route's own name and a dash in front: `canary` for `auth-service-canary`
+    of route `auth-service`, so that one effect can name the same target of several routes.
+    """
 
     _block_type_name = "Gateway Routes"
     _block_type_slug = "gateway-routes"
@@ -38,7 +42,7 @@ class GatewayRoutes(KubeAccess, Weighing, Block):
         with self.talk() as kube:
             found, whole = kube.read(GatewayRoute, route)
         splits: Splits = {
-            f"#{at}": {backend.name: backend.weight for backend in rule.backend_refs}
+            f"#{at}": {_target(route, backend.name): backend.weight for backend in rule.backend_refs}
             for at, rule in enumerate(found.spec.rules)
         }
         late, refused = _taken_up(found)
@@ -50,7 +54,7 @@ class GatewayRoutes(KubeAccess, Weighing, Block):
         rules = copy.deepcopy(whole["spec"]["rules"])
         for at, rule in enumerate(rules):
             for backend in rule.get("backendRefs") or ():
-                weight = splits.get(f"#{at}", {}).get(backend["name"])
+                weight = splits.get(f"#{at}", {}).get(_target(route, backend["name"]))
                 if weight is not None:
                     backend["weight"] = weight
         try:
@@ -58,6 +62,10 @@ class GatewayRoutes(KubeAccess, Weighing, Block):
                 kube.overwrite(GatewayRoute, route, {"rules": rules}, version=found.metadata.resource_version)
         except ChangedMeanwhileError as changed:
             raise ConflictError(route) from changed
+
+
+def _target(route: str, backend: str) -> str:
+    return backend.removeprefix(f"{route}-")
 
 
 def _taken_up(route: GatewayRoute) -> tuple[str, str]:
