@@ -21,19 +21,30 @@ class Exposure:
     def __init__(self, world: World) -> None:
         self._world = world
         self._reads: dict[str, Share] = {}
+        self._flags: set[str] = set()
         self._turns: dict[str, list[tuple[datetime, float]]] = {}
         self._ticked = world.now()
         self._lock = threading.RLock()
 
     @property
     def routes(self) -> tuple[str, ...]:
-        """Routes that some part watches."""
+        """Everything that some part watches: routes, and flags."""
         return tuple(self._reads)
+
+    @property
+    def leading(self) -> tuple[str, ...]:
+        """What decides over the whole product: its routes, or its flags where traffic is not routed."""
+        return tuple(route for route in self._reads if route not in self._flags) or self.routes
 
     def watch(self, route: str, share: Share) -> None:
         """From now on the route's share is what `share` says; None while nobody can tell."""
         with self._lock:
             self._reads[route], self._turns[route] = share, []
+
+    def watch_flag(self, flag: str, share: Share) -> None:
+        """The same for a flag."""
+        self._flags.add(flag)
+        self.watch(flag, share)
 
     def tick(self) -> None:
         """The clock has moved: what is different now became so before it did."""

@@ -113,7 +113,7 @@ class Tracks:
 
     def whole(self, figure: Callable[[str, datetime], float], at: datetime) -> Series:
         """A figure of both tracks over the whole product, in proportion to their requests."""
-        shares = [self._exposure.at(route, at) for route in self._exposure.routes]
+        shares = [self._exposure.at(route, at) for route in self._exposure.leading]
         canary = sum(shares) / len(shares) / 100 if shares else 0.0
         return {(): canary * figure(CANARY, at) + (1 - canary) * figure(STABLE, at)}
 

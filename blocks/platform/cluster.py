@@ -17,6 +17,7 @@ from blocks.platform.rollout import (
     container_of,
     find,
     rollout_values,
+    share_on,
     standing_of_images,
     standing_of_replicas,
     standing_of_rollout,
@@ -82,7 +83,7 @@ class KubernetesCluster(KubeAccess, Block):
     def observe(self, effect: ClusterEffect, occasion: Occasion) -> Observation:  # noqa: ARG002
         match effect:
             case SetImages():
-                return self._standing(effect.images)
+                return self._standing(effect.images, effect.images)
             case AwaitRollout():
                 with self._talk() as kube:
                     found, missing = find(effect.workloads, kube.deployments())
@@ -109,7 +110,7 @@ class KubernetesCluster(KubeAccess, Block):
     def observe_restored(self, effect: ClusterEffect, before: State, occasion: Occasion) -> Observation:
         match effect:
             case SetImages():
-                return self._standing(self._recorded(_IMAGES, before, "images"))
+                return self._standing(self._recorded(_IMAGES, before, "images"), effect.images)
             case AwaitRollout():
                 return self.observe(effect, occasion)
             case ScaleWorkloads():
@@ -149,9 +150,11 @@ class KubernetesCluster(KubeAccess, Block):
             case _:
                 assert_never(probe)
 
-    def _standing(self, images: dict[str, str]) -> Observation:
+    def _standing(self, images: dict[str, str], release: dict[str, str]) -> Observation:
         with self._talk() as kube:
-            return standing_of_images(images, kube.deployments(), kube.pods())
+            deployments, pods = kube.deployments(), kube.pods()
+        exposure = share_on(release, deployments, pods)
+        return standing_of_images(images, deployments, pods).model_copy(update={"exposure": exposure})
 
     def _set_images(self, images: dict[str, str], *, cause: str) -> None:
         with self._talk() as kube:

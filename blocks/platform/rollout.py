@@ -107,6 +107,18 @@ def standing_of_images(
     return standing_of_rollout(found, pods).model_copy(update={"state": state})
 
 
+def share_on(images: Mapping[str, str], deployments: Sequence[Deployment], pods: Sequence[Pod]) -> float | None:
+    """Share of ready pods that run these images, in %: the mean over the workloads; None where one has no ready pod."""
+    found, missing = find(images, deployments)
+    shares = []
+    for deployment in found:
+        ready = [pod for pod in own_pods(deployment, pods) if pod.ready]
+        if not ready:
+            return None
+        shares.append(100 * sum(runs(pod, images[deployment.name]) for pod in ready) / len(ready))
+    return sum(shares) / len(shares) if shares and not missing else None
+
+
 def standing_of_replicas(
     replicas: Mapping[str, int], deployments: Sequence[Deployment], pods: Sequence[Pod]
 ) -> Observation:

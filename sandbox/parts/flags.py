@@ -140,7 +140,7 @@ class FlagsPart:
             world.define(f"flags.{key}", flag.on, f"whether {key} is switched on", setter=self._switch(key))
         world.define("flags.pilots-left-out", 0, "how many pilot tenants are missing from the segment")
         watched = self._flags[_STATUS_BOARD]
-        Product.of(world).exposure.watch(_STATUS_BOARD, watched.share)
+        Product.of(world).exposure.watch_flag(_STATUS_BOARD, watched.share)
         hand = "share of everybody that has it, set by hand, in %"
         world.define(f"flags.share.{_STATUS_BOARD}", 0, hand, setter=self._by_hand)
         world.define("flags.failing", "", "key of a flag whose patches are answered with 503")

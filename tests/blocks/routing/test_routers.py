@@ -142,7 +142,7 @@ def test_somebody_who_changes_it_all_the_time_is_named(world, router):
 @pytest.mark.parametrize("verb", ["observe", "apply"])
 def test_a_router_out_of_order_is_worth_another_try(world, router, verb):
     world.world.set(router.vendor, "500")
-    with pytest.raises(TransientFaultError, match="50[03]"):
+    with pytest.raises(TransientFaultError, match=r"50[03]"):
         getattr(block_of(world, router), verb)(router.effect(10), world.occasion)
 
 
