@@ -25,6 +25,7 @@ Labels = tuple[tuple[str, str], ...]
 
 # Series of the whole product: its healthy value and how far that wavers.
 _GAUGES: Mapping[str, tuple[float, float]] = {
+    "app:latency_target:ms": (180, 0),
     "app:cpu:percent": (42, 5),
     "app:memory:percent": (55, 4),
     "app:disk_io:percent": (30, 6),
