@@ -22,6 +22,7 @@ class Exposure:
         self._world = world
         self._reads: dict[str, Share] = {}
         self._flags: set[str] = set()
+        self._slow: set[str] = set()
         self._turns: dict[str, list[tuple[datetime, float]]] = {}
         self._ticked = world.now()
         self._lock = threading.RLock()
@@ -36,10 +37,15 @@ class Exposure:
         """What decides over the whole product: its routes, or its flags where traffic is not routed."""
         return tuple(route for route in self._reads if route not in self._flags) or self.routes
 
-    def watch(self, route: str, share: Share) -> None:
-        """From now on the route's share is what `share` says; None while nobody can tell."""
+    def watch(self, route: str, share: Share, *, slow: bool = False) -> None:
+        """From now on the route's share is what `share` says; None while nobody can tell.
+
+        A `slow` one (a call over the wire) is asked when the clock moves and not at every question.
+        """
         with self._lock:
             self._reads[route], self._turns[route] = share, []
+            if slow:
+                self._slow.add(route)
 
     def watch_flag(self, flag: str, share: Share) -> None:
         """The same for a flag."""
@@ -49,13 +55,13 @@ class Exposure:
     def tick(self) -> None:
         """The clock has moved: what is different now became so before it did."""
         with self._lock:
-            self._look(self._ticked)
+            self._look(self._ticked, tuple(self._reads))
             self._ticked = self._world.now()
 
     def look(self) -> None:
         """What is different now is so from this moment."""
         with self._lock:
-            self._look(self._world.now())
+            self._look(self._world.now(), tuple(self._reads.keys() - self._slow))
 
     def at(self, route: str, moment: datetime) -> float:
         """The share in force at a moment; before the first that was seen it was as then."""
@@ -71,8 +77,8 @@ class Exposure:
         pairs = pairwise(edges)
         return [((until - since).total_seconds(), self.at(route, since)) for since, until in pairs if until > since]
 
-    def _look(self, moment: datetime) -> None:
-        for route, read in self._reads.items():
-            share, turns = read(), self._turns[route]
+    def _look(self, moment: datetime, routes: tuple[str, ...]) -> None:
+        for route in routes:
+            share, turns = self._reads[route](), self._turns[route]
             if share is not None and (not turns or turns[-1][1] != share):
                 turns.append((moment, share))

@@ -36,7 +36,7 @@ class LoadBalancerPart:
 
     def define(self, world: World) -> None:
         world.define("load-balancer.green", 0, "share of green, set by hand, in %", setter=self._by_hand)
-        Product.of(world).exposure.watch(NAME, self._share)
+        Product.of(world).exposure.watch(NAME, self._share, slow=True)
 
     def start(self) -> None:
         access = dict(self._aws.credentials)
