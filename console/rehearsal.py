@@ -106,7 +106,8 @@ def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record],
         cleanup.callback(server.stop)
         ledger = open_ledger(request.ledger_url)
         cleanup.callback(ledger.close)
-        town = Town(world)
+        place = next(one for one in request.plan.environments if one.id == request.environment)
+        town = Town(world, needs=set(place.blocks.values()))
         cleanup.callback(town.stop)
         with ThreadPoolExecutor() as pool:
             town_started, server_ready = pool.submit(town.start), pool.submit(server.ready)

@@ -30,11 +30,22 @@ if TYPE_CHECKING:
 EXIT = {Outcome.LIVE: 0, Outcome.NO_GO: 3, Outcome.ROLLED_BACK: 4, Outcome.PARTIAL: 5}
 
 
-@click.command()
+class _Rehearse(click.Command):
+    """Lists the kinds of faults below the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        from sandbox.faults import KINDS
+
+        with formatter.section("Faults"):
+            formatter.write_dl([(kind.example, kind.what) for kind in KINDS.values()])
+
+
+@click.command(cls=_Rehearse)
 @click.argument("plan")
 @click.option("--t0", help="T0 with its zone. Default: the plan's usual weekday and time, soon enough for every phase.")
 @click.option("--release", "release_path", help="Release file. Default: the versions that the plan names.")
-@click.option("--fault", "faults", multiple=True, metavar="KIND[:TARGET]@MOMENT[=VALUE]", help="A fault to inject.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND[:TARGET]@MOMENT[=VALUE]", help="A fault; kinds below.")
 @click.option("--ballots", "ballots_path", help="What people say: gate to person, decision, reason. Default: all GO.")
 @click.option("--until", help="Stop the clock after this offset from T0, e.g. T+1h.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sandbox's world.")
