@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("console.acts:hold", "Hold a launch, or lift the hold."),
     "slip": ("console.acts:slip", "Move T0."),
     "rollback": ("console.rollback:rollback", "Take a launch back."),
+    "drill": ("console.drill:drill", "Deploy and roll back where no user is, and time both."),
     "report": ("console.report:report", "Print the launch report."),
     "audit": ("console.audit:audit", "Verify what is recorded."),
 }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from prefect import get_client
 from prefect.artifacts import (
@@ -16,7 +19,11 @@ from prefect.artifacts import (
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from flows.forms import gate_words
+from flows.plots import as_markdown, plot
 from launch import gates
+from launch.course import course_of
+from launch.drill_figures import DrillFigures, drill_rows, drill_words
+from launch.ledger import Record
 from launch.moments import clock_label, format_offset
 from launch.plan import Check, FlowPhase, Gate, Mode, Plan
 from launch.plan.execution import ActionRole
@@ -125,3 +132,22 @@ def _action_row(action: str, what: str, planned: bool, state: LaunchState) -> Ro
 
 def _clock(state: LaunchState, now: datetime) -> str:
     return f"As of {clock_label(state.live_at or state.t0, now)}." if state.t0 else ""
+
+
+async def show_course(plan: Plan, records: Sequence[Record]) -> None:
+    """Creates or renews the picture of exposure and guards over time, where there is something to draw."""
+    course = course_of(records)
+    if not course.drawn:
+        return
+    picture = await asyncio.to_thread(plot, course, ZoneInfo(plan.launch_time.timezone))
+    text = as_markdown(picture, f"exposure and guards of {course.launch}")
+    await acreate_markdown_artifact(text, key=f"course-{course.launch}".lower(), description="Exposure and guards")
+
+
+async def show_drill(figures: DrillFigures) -> None:
+    """Creates the table of a drill's steps, with its result above."""
+    await acreate_table_artifact(
+        [dict(row) for row in drill_rows(figures)],
+        key=f"drill-{figures.launch}".lower(),
+        description=drill_words(figures),
+    )

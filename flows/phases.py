@@ -7,6 +7,7 @@ from datetime import timedelta
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
+from flows.artifacts import show_course
 from flows.board import PhaseBoard
 from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
@@ -86,6 +87,13 @@ async def _follow_up(conductor: Conductor, phase: FlowPhase) -> None:
     if phase is FlowPhase.COUNTDOWN and conductor.reader.state.live_at is not None:
         await schedule_checkpoints(conductor)
     await close_if_over(conductor)
+    await draw(conductor)
+
+
+async def draw(conductor: Conductor) -> None:
+    """Shows the course of the launch so far. Nobody opens the server of a rehearsal, so nothing is drawn there."""
+    if conductor.stage.patient:
+        await show_course(conductor.plan, conductor.stage.ledger.records(conductor.launch))
 
 
 async def close_if_over(conductor: Conductor) -> None:

@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.handling import ask, ask_people
-from flows.phases import cancel_what_follows, close_if_over
+from flows.phases import cancel_what_follows, close_if_over, draw
 from flows.staging import stage_for
 from launch.acts import claim_rollback, take_over_rollback
 from launch.agenda import AskCheck, AskPeople, DoEffect
@@ -64,6 +64,7 @@ async def roll_back(
     await cancel_what_follows(stage, launch)
     await _undo(conductor)
     await close_if_over(conductor)
+    await draw(conductor)
     ended = conductor.reader.state.rollback
     outcome = ended.outcome if ended is not None else None
     return Completed(message=f"{launch}: {outcome.value if outcome else 'unknown'}", name=(outcome or "over").title())

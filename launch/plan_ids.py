@@ -14,6 +14,8 @@ KINDS: dict[str, str] = {
     "thresholds": "thresholds[].id",
     "triggers": "rollback.triggers[].id",
     "procedures": "rollback.procedures[].id",
+    "promotions": "rollback.promotions[].id",
+    "snapshot": "rollback.snapshot[].id",
     "checkpoints": "checkpoints[].id",
     "monitoring": "monitoring[].id",
     "reports": "reports[].id",

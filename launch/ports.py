@@ -50,13 +50,15 @@ class Observation(Model):
     """What a block saw when it looked at the target of an effect.
 
     `state` is everything `restore` needs to put this state back later (images by service, flag values, origin path):
-    JSON only, no secrets. `detail` is one sentence for the captain. `progress` is 0 to 1 while under way.
+    JSON only, no secrets. `detail` is one sentence for the captain. `progress` is 0 to 1 while under way. `exposure` is
+    the share of users (0 to 100) that the target gives the release right now, where it decides on one.
     """
 
     standing: Standing
     state: State = Field(default_factory=dict)
     detail: str = ""
     progress: float | None = None
+    exposure: float | None = None
 
 
 @runtime_checkable

@@ -28,7 +28,7 @@ def rollback_section(plan: Plan, state: LaunchState, records: Sequence[Record], 
     target = format_duration(budget) if budget else unknown("the plan gives no figure")
     rows = [
         ("Outcome", back.outcome.value if back.outcome else unknown("it has not ended")),
-        ("Set off by", f"{back.trigger} ({back.tier}), {back.by}: {state.trigger_reasons.get(back.trigger, NOTHING)}"),
+        ("Set off by", f"{back.trigger} ({back.tier}), {back.by}: {_because(state, back.trigger)}"),
         ("Claimed", instant(back.claimed_at, zone)),
         ("First undo after", span(back.claimed_at, first)),
         ("Service restored after", f"{span(back.claimed_at, back.restored_at)} (target {target})"),
@@ -62,3 +62,8 @@ def _residue(back: RollbackState) -> list[str]:
     if not back.residue:
         return ["Nothing is left over." if back.outcome is Outcome.ROLLED_BACK else "None was recorded.", ""]
     return [*(f"- {one}" for one in back.residue), ""]
+
+
+def _because(state: LaunchState, trigger: str) -> str:
+    fired = state.triggers.get(trigger)
+    return fired.because if fired is not None else NOTHING

@@ -3,139 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import singledispatchmethod
 
 from launch import events
-from launch.events import Decision, EffectResult, GuardState, Outcome
+from launch.events import Outcome
 from launch.ledger import Record
 from launch.plan.schedule import FlowPhase
-from launch.ports import State
-from launch.verdicts import Verdict
+from launch.views import (
+    CheckState,
+    ClockAnchor,
+    EffectState,
+    GateState,
+    GuardView,
+    PhaseState,
+    RollbackState,
+    StepState,
+    TriggerState,
+)
 
-
-@dataclass
-class CheckState:
-    """Answers to one check so far."""
-
-    verdict: Verdict | None = None
-    sentence: str = ""
-    judged_at: datetime | None = None
-    asked: int = 0
-    attested: Verdict | None = None
-    attested_by: str = ""
-    attested_at: datetime | None = None
-    evidence: str = ""
-    waived_until: datetime | None = None
-    waived_by: str = ""
-
-
-@dataclass
-class EffectState:
-    """How far one action (or its undo) has come."""
-
-    attempt: int = 0
-    key: str = ""
-    before: State = field(default_factory=dict)
-    first_begun_at: datetime | None = None
-    begun_at: datetime | None = None
-    finished_at: datetime | None = None
-    result: EffectResult | None = None
-    detail: str = ""
-
-    @property
-    def under_way(self) -> bool:
-        """Begun and not finished: observed again first after a crash."""
-        return self.begun_at is not None and self.result is None
-
-    @property
-    def done(self) -> bool:
-        """The desired state holds."""
-        return self.result in {EffectResult.ALREADY, EffectResult.APPLIED}
-
-    def exhausted(self, attempts: int) -> bool:
-        """It did not come to hold and is not tried again; what may have happened unseen (an e-mail) never is."""
-        if self.result is None or self.done:
-            return False
-        return self.attempt >= attempts or self.result is EffectResult.UNKNOWN
-
-    @property
-    def touched(self) -> bool:
-        """It was begun at least once, so something may have been changed by it: there is something to undo.
-
-        That its state was later found to hold already does not take this back: an earlier attempt may have done it.
-        """
-        return self.begun_at is not None
-
-
-@dataclass
-class GateState:
-    """One gate's newest opening."""
-
-    opening: int = 0
-    opened_at: datetime | None = None
-    deadline: datetime | None = None
-    evidence_hash: str = ""
-    extensions: int = 0
-    ballots: dict[str, events.BallotCast] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    resumed_without_ballot: int = 0
-    decision: Decision | None = None
-    decided_at: datetime | None = None
-    reason: str = ""
-
-    @property
-    def open(self) -> bool:
-        """Asking its seats now."""
-        return self.opened_at is not None and self.decision is None
-
-
-@dataclass
-class PhaseState:
-    """One phase of the launch."""
-
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    decision: Decision | None = None
-    reason: str = ""
-    runs: list[str] = field(default_factory=list)
-
-
-@dataclass
-class GuardView:
-    """The newest state of one guard."""
-
-    state: GuardState = GuardState.CLEAR
-    value: float | None = None
-    since: datetime | None = None
-    changed_at: datetime | None = None
-
-
-@dataclass
-class RollbackState:
-    """The rollback, once somebody claimed it."""
-
-    trigger: str
-    tier: str
-    by: str
-    run: str
-    claimed_at: datetime
-    skipped: dict[str, events.UndoSkipped] = field(default_factory=dict)
-    restored_at: datetime | None = None
-    failed: tuple[str, ...] = ()
-    ended_at: datetime | None = None
-    outcome: Outcome | None = None
-    residue: tuple[str, ...] = ()
-
-
-@dataclass
-class ClockAnchor:
-    """Where a compressed clock was last set."""
-
-    wall: datetime
-    at: datetime
-    speed: float
+__all__ = [
+    "CheckState",
+    "ClockAnchor",
+    "EffectState",
+    "GateState",
+    "GuardView",
+    "LaunchState",
+    "PhaseState",
+    "RollbackState",
+    "StepState",
+    "TriggerState",
+    "fold",
+]
 
 
 class LaunchState:
@@ -157,8 +56,11 @@ class LaunchState:
         self.gates: dict[str, GateState] = {}
         self.phases: dict[FlowPhase, PhaseState] = {}
         self.guards: dict[str, GuardView] = {}
-        self.triggers: dict[str, datetime] = {}
-        self.trigger_reasons: dict[str, str] = {}
+        self.baselines: dict[str, events.BaselineRecorded] = {}
+        self.triggers: dict[str, TriggerState] = {}
+        self.snapshot: events.SnapshotTaken | None = None
+        self.steps: dict[int, StepState] = {}
+        self.exposure_hold: events.ExposureHeld | None = None
         self.messages: dict[str, str] = {}
         self.checkpoints: dict[str, datetime] = {}
         self.criteria: dict[str, events.CriterionMeasured] = {}
@@ -185,6 +87,10 @@ class LaunchState:
     def gate(self, gate: str) -> GateState:
         """The gate's newest opening; never opened if it has none."""
         return self.gates.get(gate) or GateState()
+
+    def step(self, n: int) -> StepState:
+        """A step of the rollout so far; not entered if it never held."""
+        return self.steps.get(n) or StepState()
 
     def phase(self, phase: FlowPhase) -> PhaseState:
         """The phase so far."""
@@ -294,8 +200,58 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.TriggerFired, at: datetime) -> None:
-        self.triggers[event.trigger] = at
-        self.trigger_reasons[event.trigger] = event.because
+        self.triggers[event.trigger] = TriggerState(at, event.because)
+
+    @_take.register
+    def _(self, event: events.TriggerCleared, at: datetime) -> None:
+        self.triggers.pop(event.trigger, None)
+
+    @_take.register
+    def _(self, event: events.TriggerPromoted, at: datetime) -> None:
+        trigger = self.triggers.get(event.trigger)
+        if trigger is not None:
+            trigger.tier, trigger.promoted_at = event.tier, at
+
+    @_take.register
+    def _(self, event: events.BaselineRecorded, at: datetime) -> None:
+        self.baselines[event.guard] = event
+
+    @_take.register
+    def _(self, event: events.SnapshotTaken, at: datetime) -> None:
+        self.snapshot = event
+
+    @_take.register
+    def _(self, event: events.ExposureSeen, at: datetime) -> None:
+        step = self.steps.setdefault(event.step, StepState())
+        if not event.holds:
+            step.entered_at, step.clean = None, 0
+        elif step.entered_at is None:
+            step.entered_at, step.clean = at, 0
+        step.seen, step.seen_at = event, at
+
+    @_take.register
+    def _(self, event: events.StepSampled, at: datetime) -> None:
+        step = self.steps.setdefault(event.step, StepState())
+        step.samples, step.sampled_at, step.why = step.samples + 1, at, event.why
+        step.clean = step.clean + 1 if event.clean else 0
+
+    @_take.register
+    def _(self, event: events.StepHeld, at: datetime) -> None:
+        step = self.steps.setdefault(event.step, StepState())
+        step.held, step.held_at = event.reason, at
+
+    @_take.register
+    def _(self, event: events.StepAdvanced, at: datetime) -> None:
+        step = self.steps.setdefault(event.step, StepState())
+        step.advanced_at, step.advanced_by, step.held = at, event.by, ""
+
+    @_take.register
+    def _(self, event: events.ExposureHeld, at: datetime) -> None:
+        self.exposure_hold = event
+
+    @_take.register
+    def _(self, event: events.ExposureReleased, at: datetime) -> None:
+        self.exposure_hold = None
 
     @_take.register
     def _(self, event: events.MessageSent, at: datetime) -> None:

@@ -48,7 +48,7 @@ class Watching(Gating):
             if because is None:
                 continue
             text, since = because
-            if fired is None or fired < since:
+            if fired is None or fired.fired_at < since:
                 yield FireTrigger(trigger, text)
         yield from self._trigger_gates()
 
@@ -71,11 +71,11 @@ class Watching(Gating):
             if fired is None or gate is None or gate.id in opened:
                 continue
             current = self.state.gate(gate.id)
-            if not current.open and (current.decided_at is None or current.decided_at < fired):
+            if not current.open and (current.decided_at is None or current.decided_at < fired.fired_at):
                 opened.add(gate.id)
                 window = trigger.decision_window or gate.window
                 timed = gate.model_copy(update={"window": window})
-                yield OpenGate(timed, current.opening + 1, self.state.trigger_reasons[trigger.id])
+                yield OpenGate(timed, current.opening + 1, fired.because)
 
     def _rollbacks(self) -> Iterator[Due]:
         if self.state.rollback is not None:
@@ -88,12 +88,12 @@ class Watching(Gating):
             fired = self.state.triggers.get(trigger.id)
             if fired is None:
                 continue
-            reason = self.state.trigger_reasons[trigger.id]
+            reason = fired.because
             if trigger.automatic:
                 yield StartRollback(trigger.id, trigger.tier.value, reason)
             current = self.state.gate(trigger.decided_at or "")
             said_no = current.decision is Decision.NO_GO and current.decided_at is not None
-            if said_no and current.decided_at is not None and current.decided_at >= fired:
+            if said_no and current.decided_at is not None and current.decided_at >= fired.fired_at:
                 yield StartRollback(trigger.id, trigger.tier.value, f"{reason}; {current.reason}")
         yield from self._gate_rollbacks()
 

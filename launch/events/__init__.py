@@ -15,6 +15,15 @@ from launch.events.deciding import (
     GateOpened,
     ResumedWithoutBallot,
 )
+from launch.events.exposing import (
+    ExposureHeld,
+    ExposureReleased,
+    ExposureSeen,
+    SnapshotTaken,
+    StepAdvanced,
+    StepHeld,
+    StepSampled,
+)
 from launch.events.launching import (
     AlarmRaised,
     CheckpointEnded,
@@ -31,7 +40,14 @@ from launch.events.launching import (
     WentLive,
 )
 from launch.events.taking_back import RollbackClaimed, RollbackEnded, ServiceRestored, UndoSkipped
-from launch.events.watching import GuardChanged, MetricsSeen, TriggerFired
+from launch.events.watching import (
+    BaselineRecorded,
+    GuardChanged,
+    MetricsSeen,
+    TriggerCleared,
+    TriggerFired,
+    TriggerPromoted,
+)
 from launch.events.working import (
     CheckAttested,
     CheckJudged,
@@ -65,7 +81,17 @@ AnyEvent = Annotated[
     | GateDecided
     | GuardChanged
     | MetricsSeen
+    | BaselineRecorded
     | TriggerFired
+    | TriggerCleared
+    | TriggerPromoted
+    | SnapshotTaken
+    | ExposureSeen
+    | StepSampled
+    | StepHeld
+    | StepAdvanced
+    | ExposureHeld
+    | ExposureReleased
     | MessageSent
     | MessageFailed
     | WentLive
@@ -88,6 +114,7 @@ __all__ = [
     "AnyEvent",
     "BallotCast",
     "BallotRefused",
+    "BaselineRecorded",
     "CheckAttested",
     "CheckJudged",
     "CheckWaived",
@@ -99,6 +126,9 @@ __all__ = [
     "EffectFinished",
     "EffectResult",
     "Event",
+    "ExposureHeld",
+    "ExposureReleased",
+    "ExposureSeen",
     "GateDecided",
     "GateExtended",
     "GateOpened",
@@ -119,8 +149,14 @@ __all__ = [
     "RollbackEnded",
     "RunTakenUp",
     "ServiceRestored",
+    "SnapshotTaken",
+    "StepAdvanced",
+    "StepHeld",
+    "StepSampled",
     "T0Slipped",
+    "TriggerCleared",
     "TriggerFired",
+    "TriggerPromoted",
     "UndoSkipped",
     "WentLive",
 ]

@@ -18,6 +18,7 @@ class RollbackClaimed(Event):
     trigger: str
     tier: str
     by: str
+    procedure: str = ""
     reason: str = ""
     run: str = ""
 

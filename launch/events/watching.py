@@ -7,20 +7,39 @@ from typing import Literal
 
 from launch.events.base import Event
 from launch.model import Id
+from launch.plan.rollback import Tier
 from launch.words import GuardState
 
 
 class GuardChanged(Event):
-    """A guard changed its state; the newest sample and the query moved it."""
+    """A guard changed its state. `value` is the newest one, of instant `sampled_at`; `query` was answered with it.
+
+    `against` is the baseline it was held against; `detail` says what else decided (windows, test, effect size).
+    """
+
+    volatile = frozenset({"since", "sampled_at", "against", "detail"})
 
     kind: Literal["guard-changed"] = "guard-changed"
     guard: Id
     state: GuardState
     value: float | None = None
     since: datetime | None = None
+    sampled_at: datetime | None = None
+    against: float | None = None
+    detail: str = ""
     query: str = ""
 
-    volatile = frozenset({"since"})
+
+class BaselineRecorded(Event):
+    """What a guard's earlier window held; it is asked once, so that later values are held against the same figure."""
+
+    volatile = frozenset({"value", "samples"})
+
+    kind: Literal["baseline-recorded"] = "baseline-recorded"
+    guard: Id
+    value: float
+    samples: int
+    query: str = ""
 
 
 class MetricsSeen(Event):
@@ -35,4 +54,21 @@ class TriggerFired(Event):
 
     kind: Literal["trigger-fired"] = "trigger-fired"
     trigger: Id
+    because: str
+
+
+class TriggerCleared(Event):
+    """A trigger that was being evaluated is over: its condition does not hold any more, and nobody had decided."""
+
+    kind: Literal["trigger-cleared"] = "trigger-cleared"
+    trigger: Id
+    because: str
+
+
+class TriggerPromoted(Event):
+    """An undecided trigger became one of a graver tier."""
+
+    kind: Literal["trigger-promoted"] = "trigger-promoted"
+    trigger: Id
+    tier: Tier
     because: str

@@ -8,21 +8,48 @@ from launch.plan.gates import DeadlineOutcome, Gate, GateStyle, OnNoGo, Seat
 from launch.plan.items import Integration, Item, Note
 from launch.plan.people import Environment, Person, Product, Role, System
 from launch.plan.review import Checkpoint, Drill, Monitoring, Report, SuccessCriterion
-from launch.plan.rollback import Authority, Procedure, Rollback, RollbackStep, Tier, Trigger, ViabilityWindow
-from launch.plan.rollout import Rollout, RolloutStep, Service, ServiceGroup, Strategy
+from launch.plan.rollback import (
+    Authority,
+    Procedure,
+    ProcedureKind,
+    Promotion,
+    Rollback,
+    RollbackStep,
+    Snapshot,
+    Tier,
+    Trigger,
+    ViabilityWindow,
+)
+from launch.plan.rollout import AtMaximum, Rollout, RolloutStep, Service, ServiceGroup, Strategy
 from launch.plan.schedule import FlowPhase, LaunchTime, Phase, TimelineEntry
-from launch.plan.watch import Guard, GuardPolarity, NoData
+from launch.plan.watch import (
+    Baseline,
+    BaselineKind,
+    BurnWindow,
+    Comparison,
+    Guard,
+    GuardPolarity,
+    NoData,
+    Objective,
+    Query,
+    SeriesKind,
+)
 
 __all__ = [
     "Action",
     "ActionRole",
+    "AtMaximum",
     "Authority",
+    "Baseline",
+    "BaselineKind",
+    "BurnWindow",
     "Cadence",
     "Channel",
     "ChannelKind",
     "Check",
     "Checkpoint",
     "Comms",
+    "Comparison",
     "DeadlineOutcome",
     "Drill",
     "Environment",
@@ -39,12 +66,16 @@ __all__ = [
     "Monitoring",
     "NoData",
     "Note",
+    "Objective",
     "OnNoGo",
     "Person",
     "Phase",
     "Plan",
     "Procedure",
+    "ProcedureKind",
     "Product",
+    "Promotion",
+    "Query",
     "Report",
     "Role",
     "Rollback",
@@ -52,8 +83,10 @@ __all__ = [
     "Rollout",
     "RolloutStep",
     "Seat",
+    "SeriesKind",
     "Service",
     "ServiceGroup",
+    "Snapshot",
     "Strategy",
     "SuccessCriterion",
     "System",

@@ -92,6 +92,18 @@ class Action(Item):
     poll: Duration = Field(default=timedelta(seconds=10), description="How often completion is looked at.")
     attempts: int = Field(default=2, ge=1, le=10)
     undo: Undo
+    service: Id | None = Field(
+        default=None,
+        description="The service it changes: it then waits for the changes of the services and groups before that one.",
+    )
+    approval: Id | None = Field(
+        default=None,
+        description="Gate without offset that opens when all else is ready; it begins only after its GO.",
+    )
+    while_clear: tuple[Id, ...] = Field(
+        default=(),
+        description="Guards that must be clear when it begins (a clean-up that takes away the way back).",
+    )
     alternative_to: tuple[Id, ...] = Field(
         default=(),
         description="Actions that this one could replace; not run itself.",

@@ -20,6 +20,8 @@ _USES = (
     "checks[].probes[].of",
     "actions[].effect.on",
     "thresholds[].query.of",
+    "thresholds[].baseline.of",
+    "rollback.snapshot[].probe.of",
     "comms.channels[].system",
     "success_criteria[].probes[].of",
     "rollout.router",

@@ -248,3 +248,17 @@ def test_a_broken_note_of_up_and_a_missing_ledger_are_one_sentence(tmp_path, mon
     (tmp_path / ".tminus" / "up.json").write_text("{}")
     assert run(["status"]) == 2
     assert ".tminus/up.json: it does not name a ledger" in capfd.readouterr().err
+
+
+def test_the_report_with_its_plot_in_a_directory(story, tmp_path, capfd) -> None:
+    story.then(5 * MINUTE, events.GuardChanged(guard="errors-high", state=GuardState.FIRING, value=9.0))
+    assert run(["report", "--ledger", story.url, "--directory", str(tmp_path / "out")]) == 0
+    assert capfd.readouterr().out.strip() == str(tmp_path / "out" / "report.md")
+    assert "![Exposure and guards over time](course.svg)" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "course.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_a_directory_that_cannot_be_written_is_one_sentence(story, tmp_path, capfd) -> None:
+    (tmp_path / "out").write_text("a file")
+    assert run(["report", "--ledger", story.url, "--directory", str(tmp_path / "out")]) == 2
+    assert "the report cannot be written there: File exists" in capfd.readouterr().err

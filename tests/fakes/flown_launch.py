@@ -14,6 +14,7 @@ from flows.phases import schedule_phases
 from flows.stage import RunKind, Stage, on_stage
 from launch.acts import open_launch
 from launch.ballots_file import Ballots
+from launch.drill import LEAD
 from launch.events import AnyEvent
 from launch.ledger import Ledger, Record, verify_chain
 from launch.plan import Plan
@@ -83,6 +84,7 @@ class FlownLaunch:
     ballots: Ballots = field(default_factory=Ballots)
     acts: Sequence[tuple[timedelta, Act]] = ()
     patient: bool = False
+    drill: bool = False
     clock_type: type[VirtualClock] = VirtualClock
     clock: VirtualClock = field(init=False)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -133,7 +135,10 @@ class FlownLaunch:
                     self.clock.enter(f"act-{place}", T0 + offset, self._acting(act))
             if until is not None:
                 self.clock.stop_at(T0 + until)
-            await schedule_phases(stage, LAUNCH)
+            if self.drill:
+                await stage.runs.schedule(LAUNCH, RunKind.DRILL, T0 - LEAD, key="drill")
+            else:
+                await schedule_phases(stage, LAUNCH)
             await self.clock.run()
 
     def _acting(self, act: Act) -> Callable[[], object]:
