@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from launch.agenda.items import (
+    AdvanceStep,
     Agenda,
     AnnounceDecision,
     AskCheck,
@@ -19,23 +20,26 @@ from launch.agenda.items import (
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     Memory,
     OpenGate,
     PostUpdate,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
-    moment_of,
-    phase_end,
-    phase_start,
+    TakeSnapshot,
 )
 from launch.agenda.whole import Whole
+from launch.calendar import moment_of, phase_end, phase_start
 from launch.plan import Plan
 from launch.state import LaunchState
 
 __all__ = [
+    "AdvanceStep",
     "Agenda",
     "AnnounceDecision",
     "AskCheck",
@@ -46,14 +50,18 @@ __all__ = [
     "EndScope",
     "FireTrigger",
     "GoLive",
+    "HoldStep",
     "MeasureCriterion",
     "Memory",
     "OpenGate",
     "PostUpdate",
+    "ReadExposure",
     "SampleGuards",
+    "SampleStep",
     "Scope",
     "SettleGate",
     "StartRollback",
+    "TakeSnapshot",
     "agenda",
     "moment_of",
     "phase_end",
