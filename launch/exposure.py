@@ -236,6 +236,13 @@ def may_follow(plan: Plan, state: LaunchState, step: RolloutStep, now: datetime)
     return now >= moment_of(state, offset) and not waiting
 
 
+def live_exposure(state: LaunchState) -> float | None:
+    """The share of users that was read back last, of whatever step; None where no step decides on one."""
+    read = [view for view in state.steps.values() if view.seen_at is not None]
+    newest = max(read, key=lambda view: (view.seen_at, view.seen.step if view.seen else 0), default=None)
+    return newest.seen.percent if newest is not None and newest.seen is not None else None
+
+
 def hold_left(state: LaunchState, step: RolloutStep, now: datetime) -> timedelta:
     """How long the step is still held at least; the whole of its shortest hold while it is not entered."""
     shortest, entered = step.minimum_hold or timedelta(0), state.step(step.n).entered_at
