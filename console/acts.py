@@ -82,10 +82,16 @@ def waive(check: str, reason: str, lasting: str, person: str) -> Act:
 
 @click.command()
 @click.option("--lift", is_flag=True, help="End the hold.")
+@click.option("--exposure", is_flag=True, help="Hold only the rollout at its exposure; all other work goes on.")
 @click.option("--reason", default="", help="Needed to hold.")
 @_act
-def hold(*, lift: bool, reason: str, person: str) -> Act:
-    """Hold the launch: no effect begins and no gate opens until the hold is lifted; checks and guards go on."""
+def hold(*, lift: bool, exposure: bool, reason: str, person: str) -> Act:
+    """Hold the launch: no effect begins and no gate opens until the hold is lifted; checks and guards go on.
+
+    With --exposure only the rollout is held: no step advances, everything else goes on.
+    """
+    if exposure:
+        return functools.partial(acts.release_exposure if lift else acts.hold_exposure, person=person, reason=reason)
     return functools.partial(acts.lift if lift else acts.hold, person=person, reason=reason)
 
 

@@ -9,9 +9,11 @@ from typing import assert_never
 from flows.artifacts import show_gate
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
+from flows.exposing import ExposureHandler
 from flows.speaking import Speaker
 from launch import gates
 from launch.agenda import (
+    AdvanceStep,
     AnnounceDecision,
     AskCheck,
     AskPeople,
@@ -21,13 +23,17 @@ from launch.agenda import (
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     OpenGate,
     PostUpdate,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
+    TakeSnapshot,
 )
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
@@ -65,6 +71,7 @@ class PhaseHandler:
         self.scope = scope
         self.callbacks = callbacks
         self.effects = EffectHandler(conductor)
+        self.exposure = ExposureHandler(conductor)
         self.speaker = Speaker(conductor)
 
     async def __call__(self, due: object) -> Doing:
@@ -97,6 +104,8 @@ class PhaseHandler:
                 return Doing()
             case MeasureCriterion():
                 return await self._measure(due)
+            case TakeSnapshot() | ReadExposure() | SampleStep() | AdvanceStep() | HoldStep():
+                return await self.exposure.do(due)
             case GoLive():
                 return Doing([WentLive()])
             case EndScope():
@@ -155,8 +164,8 @@ class PhaseHandler:
         events: list[AnyEvent] = []
         alarms = []
         for guard in due.guards:
-            conductor.memory.sampled[guard.id] = now
             reading, known = readings[guard.id], conductor.reader.state.guards.get(guard.id)
+            conductor.memory.sampled[guard.id], conductor.memory.values[guard.id] = now, reading.value
             if known is None or known.state is not reading.state:
                 query = guard.query.query if guard.query else ""
                 events.append(

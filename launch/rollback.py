@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from launch.dependencies import actions_before, reachable
 from launch.effects import Restore
 from launch.model import Model
 from launch.plan import Action, Plan, Procedure
@@ -115,16 +116,6 @@ def _forward(plan: Plan, action: Action) -> bool:
     return action.phase not in back and action.role is not ActionRole.ALTERNATIVE
 
 
-def _reachable(edges: Mapping[str, Iterable[str]], start: str) -> set[str]:
-    """Everything that edges lead to from `start`; `start` itself only where they lead back to it."""
-    found: set[str] = set()
-    frontier = {start}
-    while frontier:
-        frontier = set().union(*(edges.get(one, ()) for one in frontier)) - found
-        found |= frontier
-    return found
-
-
 def _ordered(
     step: UndoStep,
     undone: dict[str, Action],
@@ -137,8 +128,9 @@ def _ordered(
     if procedure.order is Order.AS_PRINTED and step.id in printed:
         before = set(printed[: printed.index(step.id)])
     else:
-        waiting = {one.id: [other.id for other in plan.actions if one.id in other.after] for one in plan.actions}
-        dependents = set().union(*(_reachable(waiting, action) for action in step.takes_back))
+        waits = actions_before(plan)
+        waiting = {one: [other for other, earlier in waits.items() if one in earlier] for one in waits}
+        dependents = set().union(*(reachable(waiting, action) for action in step.takes_back))
         before = {undo_id(undone[action]) for action in dependents if action in undone} | set(step.after)
     speaking = {action.id for action in plan.actions if action.speaks}
     works = step.action not in speaking
@@ -154,7 +146,7 @@ def _possible(steps: dict[str, UndoStep]) -> list[UndoStep]:
     waits = {key: set(step.after) for key, step in steps.items()}
     for key, step in steps.items():
         if len(step.takes_back) > 1:
-            waits[key] -= {one for one in waits[key] if key in _reachable(waits, one)}
+            waits[key] -= {one for one in waits[key] if key in reachable(waits, one)}
     return [step.model_copy(update={"after": tuple(sorted(waits[key]))}) for key, step in steps.items()]
 
 

@@ -59,8 +59,10 @@ class LaunchState:
         self.baselines: dict[str, events.BaselineRecorded] = {}
         self.triggers: dict[str, TriggerState] = {}
         self.snapshot: events.SnapshotTaken | None = None
+        self.snapshot_at: datetime | None = None
         self.steps: dict[int, StepState] = {}
         self.exposure_hold: events.ExposureHeld | None = None
+        self.released_at: datetime | None = None
         self.messages: dict[str, str] = {}
         self.checkpoints: dict[str, datetime] = {}
         self.criteria: dict[str, events.CriterionMeasured] = {}
@@ -118,7 +120,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.HoldLifted, at: datetime) -> None:
-        self.hold = None
+        self.hold, self.released_at = None, at
 
     @_take.register
     def _(self, event: events.PhaseStarted, at: datetime) -> None:
@@ -218,7 +220,14 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.SnapshotTaken, at: datetime) -> None:
-        self.snapshot = event
+        """A later record adds what was missing; what was recorded first stays, it is from before the change."""
+        known = self.snapshot
+        states = event.states | known.states if known is not None else event.states
+        readings = event.readings | known.readings if known is not None else event.readings
+        missing = (known.missing if known is not None else {}) | event.missing
+        missing = {name: why for name, why in missing.items() if name not in states and name not in readings}
+        self.snapshot = event.model_copy(update={"states": states, "readings": readings, "missing": missing})
+        self.snapshot_at = at
 
     @_take.register
     def _(self, event: events.ExposureSeen, at: datetime) -> None:
@@ -251,7 +260,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.ExposureReleased, at: datetime) -> None:
-        self.exposure_hold = None
+        self.exposure_hold, self.released_at = None, at
 
     @_take.register
     def _(self, event: events.MessageSent, at: datetime) -> None:

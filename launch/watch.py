@@ -13,6 +13,7 @@ from launch.agenda import (
     Due,
     MeasureCriterion,
     Memory,
+    ReadExposure,
     SampleGuards,
     Scope,
     agenda,
@@ -21,10 +22,12 @@ from launch.agenda import (
 )
 from launch.events import Decision
 from launch.model import Model
+from launch.moments import format_duration
 from launch.plan import FlowPhase, Plan
 from launch.rollback import procedure_of
 from launch.rollback_agenda import rollback_agenda
 from launch.state import LaunchState
+from launch.steps import current_step, guards_of
 
 PATIENCE = timedelta(seconds=30)
 _FORWARD = (
@@ -67,9 +70,27 @@ def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
         if state.phase(phase).started_at is None:
             found.append(Overdue(what=f"phase/{phase.value}", detail=f"{phase.value} should run and has not begun"))
             continue
+        found += _unsampled(plan, state, now, phase)
         look = agenda(plan, state, now, Scope(phase=phase), Memory())
         found += [_named(phase.value, due, state) for due in look.due if not _patient(state, due, now)]
     return found + _checkpoints(plan, state, now)
+
+
+def _unsampled(plan: Plan, state: LaunchState, now: datetime, phase: FlowPhase) -> list[Overdue]:
+    """The step that is entered and whose guards nobody looks at: whoever lives samples it at every interval."""
+    step = current_step(plan, state)
+    view = state.step(step.n) if step is not None else None
+    if step is None or view is None or view.entered_at is None or not guards_of(plan, step):
+        return []
+    if phase not in {FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION}:
+        return []
+    last = max(view.entered_at, view.sampled_at or view.entered_at)
+    if now <= last + plan.rollout.every:
+        return []
+    detail = (
+        f"step {step.n} is held and was last sampled at {last:%H:%M:%S}; every {format_duration(plan.rollout.every)}"
+    )
+    return [Overdue(what=f"{phase.value}/SampleStep/step-{step.n}", detail=detail, attempt=view.samples)]
 
 
 class Watch:
@@ -110,7 +131,7 @@ def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
 
 def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
     """Due by the ledger, but maybe on its way: a form that is out, a sample that moved nothing, an effect under way."""
-    if isinstance(due, AskPeople | CallSeats | SampleGuards):
+    if isinstance(due, AskPeople | CallSeats | SampleGuards | ReadExposure):
         return True
     if isinstance(due, DoEffect):
         begun = state.effect(due.id).begun_at
@@ -148,6 +169,10 @@ _VERBS = {
     "FireTrigger": "firing trigger",
     "StartRollback": "starting the rollback",
     "MeasureCriterion": "measuring",
+    "TakeSnapshot": "recording what is there before the first change",
+    "SampleStep": "sampling the step",
+    "AdvanceStep": "advancing the step",
+    "HoldStep": "holding the step",
     "GoLive": "going live",
     "EndScope": "ending the phase",
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from launch import gates
 from launch.events import Decision
-from launch.plan import Action, Cadence, Check, Gate, Guard, Plan, SuccessCriterion, Trigger
+from launch.plan import Action, Cadence, Check, Gate, Guard, RolloutStep, Snapshot, SuccessCriterion, Trigger
 from launch.plan.schedule import FlowPhase
 from launch.rollback import UndoStep
-from launch.state import LaunchState
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,50 @@ class MeasureCriterion:
 
 
 @dataclass(frozen=True)
+class TakeSnapshot:
+    """Record what the targets of these actions are, and what else the plan wants recorded, before the first change."""
+
+    actions: tuple[Action, ...]
+    items: tuple[Snapshot, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadExposure:
+    """Read back what really runs of a step: its actions are looked at, whatever the ledger remembers."""
+
+    step: RolloutStep
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class SampleStep:
+    """Write down whether every guard of the step is clear, all of them having just been evaluated."""
+
+    step: RolloutStep
+    clean: bool
+    values: tuple[tuple[str, float | None], ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class AdvanceStep:
+    """Leave a step upward. Ruled on the ledger as it was at `sequence`: if somebody wrote since, it is ruled again."""
+
+    step: RolloutStep
+    by: str
+    reason: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class HoldStep:
+    """Write down why a step stays at its exposure; once for each reason."""
+
+    step: RolloutStep
+    reason: str
+
+
+@dataclass(frozen=True)
 class GoLive:
     """Everything up to T0 is done: the product is live."""
 
@@ -136,6 +179,11 @@ Due = (
     | FireTrigger
     | StartRollback
     | MeasureCriterion
+    | TakeSnapshot
+    | ReadExposure
+    | SampleStep
+    | AdvanceStep
+    | HoldStep
     | GoLive
     | EndScope
 )
@@ -156,13 +204,16 @@ def speaks(due: object) -> bool:
 class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.
 
-    `applied` holds effects this very run applied: one under way that is not among them was left by a dead run.
+    `applied` holds effects this very run applied: one under way that is not among them was left by a dead run. `values`
+    are the newest values of sampled guards; `read` says when a step's exposure was last read back with success.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
     sampled: dict[str, datetime] = field(default_factory=dict)
     asked_people: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
+    values: dict[str, float | None] = field(default_factory=dict)
+    read: dict[int, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -180,24 +231,3 @@ class Scope:
 
     phase: FlowPhase | None = None
     checkpoint: str | None = None
-
-
-def moment_of(state: LaunchState, offset: timedelta) -> datetime:
-    """When an offset is: up to T0 from the planned T0, after it from the actual go-live (once there is one)."""
-    t0 = state.t0
-    if t0 is None:
-        message = "a launch that was not opened has no moments"
-        raise ValueError(message)
-    return (state.live_at or t0) + offset if offset > timedelta(0) else t0 + offset
-
-
-def phase_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:
-    """When the flow of a phase starts; None for a phase the plan does not have."""
-    starts = [one.start for one in plan.phases if one.flow_phase is phase and one.start is not None]
-    return moment_of(state, min(starts)) if starts else None
-
-
-def phase_end(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:
-    """When the last stage of a phase ends by the plan."""
-    ends = [one.end for one in plan.phases if one.flow_phase is phase and one.end is not None]
-    return moment_of(state, max(ends)) if ends else None

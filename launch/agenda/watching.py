@@ -18,6 +18,7 @@ from launch.events import Decision, GuardState
 from launch.plan import OnNoGo, Trigger
 from launch.plan.schedule import FlowPhase
 from launch.rollback import production_changed
+from launch.steps import asking_gates
 from launch.verdicts import Verdict
 
 
@@ -102,5 +103,7 @@ class Watching(Gating):
             return
         for gate in self._gates():
             current = self.state.gate(gate.id)
+            if gate.id in self._approvals | asking_gates(self.plan):
+                continue
             if current.decision is Decision.NO_GO and gate.phase in self.stages and gate.on_no_go is not OnNoGo.HOLD:
                 yield StartRollback(gate.id, "urgent", f"{gate.name} said NO-GO: {current.reason}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from launch import gates
+from launch.agenda.exposure import Exposing
 from launch.agenda.items import (
     Agenda,
     AskPeople,
@@ -14,20 +15,18 @@ from launch.agenda.items import (
     GoLive,
     MeasureCriterion,
     PostUpdate,
+    SampleGuards,
     StartRollback,
-    moment_of,
-    phase_end,
-    phase_start,
     speaks,
 )
-from launch.agenda.watching import Watching
+from launch.calendar import moment_of, phase_end, phase_start
 from launch.events import Decision
 from launch.moments import format_offset
 from launch.plan import Check, Checkpoint, Mode
 from launch.plan.schedule import FlowPhase
 
 
-class Whole(Watching):
+class Whole(Exposing):
     """The agenda of a phase or of a checkpoint, urgent things first."""
 
     def build(self) -> Agenda:
@@ -39,11 +38,12 @@ class Whole(Watching):
         return self._phase()
 
     def _phase(self) -> Agenda:
-        urgent = list(self._rollbacks())
+        urgent = [*self._rollbacks(), *self._refused_steps()]
         if urgent:
             return Agenda(tuple(urgent[:1]))
         due: list[Due] = list(self._triggers())
         due += self._guards()
+        self.sampling |= {guard.id for one in due if isinstance(one, SampleGuards) for guard in one.guards}
         due += self._calls()
         due += self._settlements()
         due += self._announcements()
@@ -54,6 +54,11 @@ class Whole(Watching):
                 due.append(EndScope(Decision.NO_GO, stopped))
             return self._agenda(due)
         barrier = self._barrier()
+        exposure = list(self._exposure())
+        back = [one for one in exposure if isinstance(one, StartRollback)]
+        if back:
+            return Agenda(tuple(back))
+        due += exposure
         due += self._effects(barrier)
         due += self._checks(barrier)
         due += self._attestations(barrier)

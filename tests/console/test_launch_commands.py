@@ -88,6 +88,8 @@ def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
         (["hold", "--by", "eve", "--reason", "x"], "'eve' is nobody of the plan"),
         (["hold", "--by", "ana"], "a hold needs a reason"),
         (["hold", "--lift", "--by", "ana"], "the launch is not held"),
+        (["hold", "--exposure", "--by", "ana", "--reason", "x"], "there is no rollout to hold"),
+        (["hold", "--exposure", "--lift", "--by", "ana"], "the exposure is not held"),
         (["waive", "replica-near", "--by", "ben", "--reason", "x", "--for", "4h"], "ben may not waive"),
         (["slip", "2020-01-01T00:00Z", "--by", "ana", "--reason", "x"], "lie in the future"),
     ],

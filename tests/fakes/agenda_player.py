@@ -11,6 +11,7 @@ from functools import singledispatchmethod
 
 from launch import acts, gates
 from launch.agenda import (
+    AdvanceStep,
     Agenda,
     AnnounceDecision,
     AskCheck,
@@ -20,14 +21,18 @@ from launch.agenda import (
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     Memory,
     OpenGate,
     PostUpdate,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
+    TakeSnapshot,
     agenda,
     phase_start,
 )
@@ -51,15 +56,22 @@ from launch.events import (
     PhaseStarted,
     RollbackEnded,
     ServiceRestored,
+    SnapshotTaken,
+    StepAdvanced,
+    StepHeld,
+    StepSampled,
     TriggerFired,
     UndoSkipped,
     WentLive,
 )
+from launch.exposure import seen
 from launch.ledger import Ledger, Record
 from launch.plan import FlowPhase, Plan
+from launch.ports import State
 from launch.release import Release
 from launch.rollback import procedure_of
 from launch.rollback_agenda import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
+from launch.snapshot import unrecorded
 from launch.state import LaunchState
 from launch.verdicts import Verdict
 from tests.fakes.agenda_world import Vote, World
@@ -354,6 +366,8 @@ class Player:
     @_handle.register
     def _(self, due: DoEffect, memory: Memory) -> Doing:
         effect = self.state.effect(due.id)
+        if due.id == due.action.id and not effect.under_way and unrecorded(self.state, due.action):
+            return self._finished(due, effect.attempt + 1, EffectResult.FAILED)
         seen = self.world.look(due.id, self.now)
         memory.looked[due.id] = self.now
         if not effect.under_way:
@@ -372,6 +386,35 @@ class Player:
         if seen == "failed" or self.now >= effect.begun_at + due.action.within:
             return self._finished(due, effect.attempt, EffectResult.FAILED)
         return Doing()
+
+    @_handle.register
+    def _(self, due: TakeSnapshot, memory: Memory) -> Doing:
+        unseen = {one.id: "503" for one in due.actions if self.world.unseen(one.id, self.now)}
+        states: dict[str, State] = {one.id: {"was": "off"} for one in due.actions if one.id not in unseen}
+        return Doing([SnapshotTaken(states=states, missing=unseen)])
+
+    @_handle.register
+    def _(self, due: ReadExposure, memory: Memory) -> Doing:
+        memory.looked[f"step-{due.step.n}"] = self.now
+        observations = self.world.exposed(due.step, self.now)
+        if observations is None:
+            return Doing()
+        memory.read[due.step.n] = self.now
+        event = seen(self.plan, due.step, observations)
+        return Doing([] if event == self.state.step(due.step.n).seen else [event])
+
+    @_handle.register
+    def _(self, due: SampleStep, memory: Memory) -> Doing:
+        return Doing([StepSampled(step=due.step.n, clean=due.clean, values=dict(due.values), why=due.why)])
+
+    @_handle.register
+    def _(self, due: AdvanceStep, memory: Memory) -> Doing:
+        assert due.sequence == self.state.sequence
+        return Doing([StepAdvanced(step=due.step.n, by=due.by, reason=due.reason)])
+
+    @_handle.register
+    def _(self, due: HoldStep, memory: Memory) -> Doing:
+        return Doing([StepHeld(step=due.step.n, reason=due.reason)])
 
     def _tries(self, due: DoEffect) -> int:
         return sum(1 for name, _ in self.world.applied if name == due.id)
