@@ -370,7 +370,7 @@ def witnesses(draw: st.DrawFn) -> Witness:
     return Witness([*shares, 0.0], [*guards, GuardState.CLEAR])
 
 
-@times(1)
+@times(0.2)
 @given(witnesses(), st.sampled_from(["flag-percentage", "blue-green", "mesh-weights"]), st.data())
 def test_exposure_never_rises_unless_all_that_was_seen_allows_it(
     witness: Witness, name: str, data: st.DataObject
