@@ -16,6 +16,7 @@ from launch.agenda import (
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     Due,
     EndScope,
@@ -24,6 +25,7 @@ from launch.agenda import (
     MeasureCriterion,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
     SampleGuards,
     Scope,
     SettleGate,
@@ -41,7 +43,9 @@ from launch.events import (
     GateOpened,
     GuardChanged,
     PhaseEnded,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     WentLive,
 )
 from launch.readings import Scalar
@@ -92,6 +96,10 @@ class PhaseHandler:
                 return await self.speaker.update(due)
             case FireTrigger():
                 return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case PromoteTrigger():
+                return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+            case ClearTrigger():
+                return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
             case StartRollback():
                 await self.callbacks.roll_back(due.trigger, due.tier, due.because)
                 return Doing()

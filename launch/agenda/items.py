@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from launch import gates
 from launch.events import Decision
 from launch.plan import Action, Cadence, Check, Gate, Guard, Plan, SuccessCriterion, Trigger
+from launch.plan.rollback import Tier
 from launch.plan.schedule import FlowPhase
 from launch.rollback import UndoStep
 from launch.state import LaunchState
@@ -94,6 +95,23 @@ class FireTrigger:
 
 
 @dataclass(frozen=True)
+class PromoteTrigger:
+    """An undecided trigger becomes one of a graver tier: write it down."""
+
+    trigger: Trigger
+    tier: Tier
+    because: str
+
+
+@dataclass(frozen=True)
+class ClearTrigger:
+    """A trigger's condition is gone before anybody decided: write it down."""
+
+    trigger: Trigger
+    because: str
+
+
+@dataclass(frozen=True)
 class StartRollback:
     """Call the rollback flow here and now."""
 
@@ -134,6 +152,8 @@ Due = (
     | SampleGuards
     | PostUpdate
     | FireTrigger
+    | PromoteTrigger
+    | ClearTrigger
     | StartRollback
     | MeasureCriterion
     | GoLive
@@ -146,12 +166,14 @@ class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.
 
     `applied` holds effects this very run applied: one under way that is not among them was left by a dead run.
+    `saying` holds words that are on their way out beside the work.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
     sampled: dict[str, datetime] = field(default_factory=dict)
     asked_people: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
+    saying: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from launch.events import Decision
 from launch.plan import Action, Gate, Plan
 from launch.plan.schedule import FlowPhase
 from launch.state import LaunchState
+from launch.triggers import deciding_gates
 
 
 class Look:
@@ -42,8 +43,8 @@ class Look:
         """The phase's own gates by time, then those that a trigger opened."""
         own = [gate for gate in self.plan.gates if gate.phase in self.stages and gate.offset is not None]
         own.sort(key=lambda gate: gate.offset or timedelta(0))
-        decided_at = {trigger.decided_at for trigger in self.plan.rollback.triggers}
-        called = [gate for gate in self.plan.gates if gate.id in decided_at and self.state.gate(gate.id).opening]
+        deciding = deciding_gates(self.plan)
+        called = [gate for gate in self.plan.gates if gate.id in deciding and self.state.gate(gate.id).opening]
         return own + [gate for gate in called if gate not in own]
 
     def _barrier(self) -> timedelta | None:

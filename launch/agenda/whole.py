@@ -19,14 +19,14 @@ from launch.agenda.items import (
     phase_end,
     phase_start,
 )
-from launch.agenda.watching import Watching
+from launch.agenda.triggers import Triggers
 from launch.events import Decision
 from launch.moments import format_offset
 from launch.plan import Check, Checkpoint, Mode
 from launch.plan.schedule import FlowPhase
 
 
-class Whole(Watching):
+class Whole(Triggers):
     """The agenda of a phase or of a checkpoint, urgent things first."""
 
     def build(self) -> Agenda:

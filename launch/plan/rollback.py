@@ -24,8 +24,10 @@ class Tier(StrEnum):
 class Trigger(Item):
     """What sets off a rollback.
 
-    With `automatic` the rollback starts when one of `guards` fires or one of `checks` fails; otherwise `decided_at`
-    names the gate that opens, whose NO-GO is the rollback. A trigger with neither can only be pulled by a person.
+    It fires when one of `guards` fires, one of `checks` fails, or a person reports it. With `automatic`, a decision
+    window of nothing, or an authority of its tier that counts nobody, a measured one starts the rollback (after its
+    `evaluation`); otherwise a gate opens, `decided_at` or that of the authority, whose NO-GO is the rollback. A trigger
+    with neither can only be pulled by a person who may decide its tier alone.
     """
 
     tier: Tier
@@ -100,7 +102,10 @@ class ViabilityWindow(Model):
 
 
 class RollbackStep(Model):
-    """One step of a procedure: actions that undo, or (without actions) verification."""
+    """One step of a procedure: actions that undo, or (without actions) verification.
+
+    What `requires` or `approval` does not let through is left as it is and named as residue; the other steps go on.
+    """
 
     n: int = Field(ge=1)
     what: Text
@@ -108,7 +113,15 @@ class RollbackStep(Model):
     duration_note: str = ""
     actions: tuple[Id, ...] = ()
     kill_switch: bool = Field(default=False, description="Its actions come before everything and wait for nothing.")
+    hold: Duration | None = Field(
+        default=None,
+        description="How long the steps before must have stood before its actions begin (a gradual way down).",
+    )
     requires: tuple[Id, ...] = Field(default=(), description="Checks that must pass before its actions begin.")
+    takes_back: tuple[Id, ...] = Field(
+        default=(),
+        description="Applied actions that its last action takes back here, whatever their own `undo` says.",
+    )
     approval: Id | None = Field(
         default=None,
         description="Point of no return: gate without offset, of a rollback phase, that must say GO first.",

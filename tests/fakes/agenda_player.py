@@ -16,6 +16,7 @@ from launch.agenda import (
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     EndScope,
     FireTrigger,
@@ -24,6 +25,7 @@ from launch.agenda import (
     Memory,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
     SampleGuards,
     Scope,
     SettleGate,
@@ -51,7 +53,9 @@ from launch.events import (
     PhaseStarted,
     RollbackEnded,
     ServiceRestored,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     UndoSkipped,
     WentLive,
 )
@@ -326,6 +330,14 @@ class Player:
     @_handle.register
     def _(self, due: FireTrigger, memory: Memory) -> Doing:
         return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+
+    @_handle.register
+    def _(self, due: PromoteTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+
+    @_handle.register
+    def _(self, due: ClearTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
 
     @_handle.register
     def _(self, due: StartRollback, memory: Memory) -> Doing:
