@@ -15,7 +15,7 @@ from launch.acts import claim_rollback, take_over_rollback
 from launch.agenda import AskCheck, AskPeople, DoEffect
 from launch.events import RollbackEnded, ServiceRestored, UndoSkipped
 from launch.rollback import procedure_of
-from launch.rollback_agenda import EndRollback, Restored, SkipUndo, rollback_agenda
+from launch.rolling_back import EndRollback, Restored, SkipUndo, rollback_agenda
 
 
 @flow(name="roll-back", flow_run_name="roll back {launch}", persist_result=False)

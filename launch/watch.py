@@ -21,7 +21,7 @@ from launch.events import Decision
 from launch.model import Model
 from launch.plan import FlowPhase, Plan
 from launch.rollback import procedure_of
-from launch.rollback_agenda import rollback_agenda
+from launch.rolling_back import rollback_agenda
 from launch.state import LaunchState
 
 PATIENCE = timedelta(seconds=30)

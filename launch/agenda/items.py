@@ -166,14 +166,12 @@ class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.
 
     `applied` holds effects this very run applied: one under way that is not among them was left by a dead run.
-    `saying` holds words that are on their way out beside the work.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
     sampled: dict[str, datetime] = field(default_factory=dict)
     asked_people: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
-    saying: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ from launch.ledger import Ledger, Record
 from launch.plan import FlowPhase, Plan
 from launch.release import Release
 from launch.rollback import procedure_of
-from launch.rollback_agenda import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
+from launch.rolling_back import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
 from launch.state import LaunchState
 from launch.verdicts import Verdict
 from tests.fakes.agenda_world import Vote, World
