@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from launch.effects import Restore
-from launch.model import Model
 from launch.plan import Action, Plan, Procedure
 from launch.plan.execution import ActionRole, Undo, UndoKind
 from launch.plan.rollback import Order, ProcedureKind
@@ -14,7 +14,8 @@ from launch.plan.schedule import FlowPhase
 from launch.state import LaunchState
 
 
-class UndoStep(Model):
+@dataclass(frozen=True)
+class UndoStep:
     """One thing to do in a rollback.
 
     `id` is what the ledger calls it: the undoing action's own id, or `undo-<action>` where a recorded state is put back
@@ -33,7 +34,8 @@ class UndoStep(Model):
     approval: str | None = None
 
 
-class UndoPlan(Model):
+@dataclass(frozen=True)
+class UndoPlan:
     """Steps of a rollback, what is left on purpose, and what cannot be undone (residue)."""
 
     steps: tuple[UndoStep, ...]
@@ -78,7 +80,7 @@ def plan_undo(plan: Plan, state: LaunchState, procedure: Procedure) -> UndoPlan:
             takes_back=(*(previous.takes_back if previous else ()), action.id),
         )
     told = _closing(procedure) & {action.id for action in plan.actions if action.speaks}
-    steps = {key: step.model_copy(update={"closing": key in told}) for key, step in steps.items()}
+    steps = {key: replace(step, closing=key in told) for key, step in steps.items()}
     steps |= {step.id: step for step in _procedure_actions(plan, procedure, steps)}
     ordered = {key: _ordered(step, undone, steps, plan, procedure) for key, step in steps.items()}
     return UndoPlan(
@@ -130,6 +132,8 @@ def _as_taken_back(plan: Plan, procedure: Procedure) -> Plan:
         for taken in step.takes_back
         if step.actions
     }
+    if not instead and procedure.kind is ProcedureKind.FULL:
+        return plan
     actions = [one.model_copy(update={"undo": instead.get(one.id, one.undo)}) for one in plan.actions]
     if procedure.kind is ProcedureKind.FLAGS_ONLY:
         stays = Undo(how=UndoKind.KEEP, because=f"stays on purpose: {procedure.title} takes back flags alone")
@@ -145,13 +149,12 @@ def _conditioned(step: UndoStep, procedure: Procedure) -> UndoStep:
     names = {step.id, step.action}
     places = [one for one in procedure.steps if names & set(one.actions) or set(step.takes_back) & set(one.takes_back)]
     if any(one.kill_switch for one in places):
-        return step.model_copy(update={"kill_switch": True, "after": (), "closing": False})
-    return step.model_copy(
-        update={
-            "hold": max((one.hold for one in places if one.hold is not None), default=timedelta(0)),
-            "requires": tuple(dict.fromkeys(check for one in places for check in one.requires)),
-            "approval": next((one.approval for one in places if one.approval is not None), None),
-        },
+        return replace(step, kill_switch=True, after=(), closing=False)
+    return replace(
+        step,
+        hold=max((one.hold for one in places if one.hold is not None), default=timedelta(0)),
+        requires=tuple(dict.fromkeys(check for one in places for check in one.requires)),
+        approval=next((one.approval for one in places if one.approval is not None), None),
     )
 
 
@@ -191,7 +194,7 @@ def _ordered(
     after = [
         one.id for one in known if not (works and one.action in speaking) and not (one.closing and not step.closing)
     ]
-    return step.model_copy(update={"after": tuple(sorted(after))})
+    return replace(step, after=tuple(sorted(after)))
 
 
 def _possible(steps: dict[str, UndoStep]) -> list[UndoStep]:
@@ -200,7 +203,7 @@ def _possible(steps: dict[str, UndoStep]) -> list[UndoStep]:
     for key, step in steps.items():
         if len(step.takes_back) > 1:
             waits[key] -= {one for one in waits[key] if key in _reachable(waits, one)}
-    return [step.model_copy(update={"after": tuple(sorted(waits[key]))}) for key, step in steps.items()]
+    return [replace(step, after=tuple(sorted(waits[key]))) for key, step in steps.items()]
 
 
 def _procedure_actions(plan: Plan, procedure: Procedure, steps: Mapping[str, UndoStep]) -> list[UndoStep]:

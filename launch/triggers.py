@@ -67,10 +67,14 @@ def starts_at_once(plan: Plan, trigger: Trigger, tier: Tier) -> bool:
 
 
 def decides_alone(plan: Plan, person: str, tier: str) -> bool:
-    """Whether this person may start a rollback of a tier without anybody else."""
-    authority = authority_of(plan, tier)
+    """Whether this person may start a rollback of a tier without anybody else: by its own entry or that for `all`."""
     roles = next((set(one.roles) for one in plan.people if one.id == person), set[str]())
-    return authority is not None and authority.count <= 1 and bool(roles & set(authority.who))
+    return bool(roles & alone(plan, {tier, "all"}))
+
+
+def alone(plan: Plan, tiers: set[str]) -> set[str]:
+    """Roles of which one person decides any of these tiers."""
+    return {role for one in plan.rollback.authority if one.tier in tiers and one.count <= 1 for role in one.who}
 
 
 def standing(plan: Plan, state: LaunchState) -> list[Standing]:
