@@ -228,7 +228,7 @@ class Player:
         if scope is not None:
             return agenda(self.plan, self.state, self.now, scope, memory)
         claimed = self.state.rollback
-        procedure = procedure_of(self.plan, claimed.trigger) if claimed is not None else None
+        procedure = procedure_of(self.plan, claimed.trigger, claimed.procedure) if claimed is not None else None
         assert procedure is not None
         return rollback_agenda(self.plan, self.state, self.now, procedure, memory)
 
