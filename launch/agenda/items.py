@@ -10,7 +10,7 @@ from launch.events import Decision
 from launch.plan import Action, Cadence, Check, Gate, Guard, Plan, SuccessCriterion, Trigger
 from launch.plan.rollback import Tier
 from launch.plan.schedule import FlowPhase
-from launch.rollback import UndoStep
+from launch.rollback import UndoPlan, UndoStep
 from launch.state import LaunchState
 
 
@@ -166,12 +166,14 @@ class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.
 
     `applied` holds effects this very run applied: one under way that is not among them was left by a dead run.
+    `undo` keeps what a rollback worked out, by its procedure and what was touched.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
     sampled: dict[str, datetime] = field(default_factory=dict)
     asked_people: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
+    undo: dict[tuple[str, frozenset[str]], UndoPlan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from launch.agenda import DoEffect
 from launch.events import Outcome
 from launch.plan import Action
+from launch.plan.execution import ActionRole
 from launch.rollback import UndoPlan, UndoStep, plan_undo, residue
 from launch.rolling_back.conditions import Conditions, Met
 from launch.rolling_back.items import EndRollback, Restored, RollbackAgenda, RollbackDue, RollbackLook, SkipUndo
@@ -19,9 +20,9 @@ class WholeRollback:
 
     def __init__(self, look: RollbackLook) -> None:
         self.look, self.state, self.now, self.rollback = look, look.state, look.now, look.rollback
-        self.undo: UndoPlan = plan_undo(look.plan, look.state, look.procedure)
-        self.steps = {step.id: step for step in self.undo.steps}
         self.actions: dict[str, Action] = {action.id: action for action in look.plan.actions}
+        self.undo = self._undo()
+        self.steps = {step.id: step for step in self.undo.steps}
         self.conditions = Conditions(look)
         self.verification = Verification(look, self.undo.steps)
 
@@ -40,6 +41,15 @@ class WholeRollback:
         due += self.conditions.due
         later = [moment for moment in self.look.future if moment > self.now]
         return RollbackAgenda(tuple(due), min(later) if later else None, self.conditions.waiting)
+
+    def _undo(self) -> UndoPlan:
+        """What there is to undo changes only when something else was touched."""
+        forward = (name for name, action in self.actions.items() if action.role is not ActionRole.UNDOES)
+        touched = frozenset(name for name in forward if self.state.effect(name).touched)
+        key, known = (self.look.procedure.id, touched), self.look.memory.undo
+        if key not in known:
+            known[key] = plan_undo(self.look.plan, self.state, self.look.procedure)
+        return known[key]
 
     def _skips(self) -> Iterator[RollbackDue]:
         for action, why in self.undo.kept.items():
