@@ -43,6 +43,8 @@ def authority_of(plan: Plan, tier: str) -> Authority | None:
 
 def gate_of(plan: Plan, trigger: Trigger, tier: Tier) -> Gate | None:
     """The gate that decides a trigger in a tier; one it was promoted to has its own gate before the trigger's."""
+    if trigger.only_noted:
+        return None
     authority = authority_of(plan, tier.value)
     own, tiers = trigger.decided_at, authority.gate if authority is not None else None
     name = (own or tiers) if tier is trigger.tier else (tiers or own)
@@ -57,6 +59,8 @@ def deciding_gates(plan: Plan) -> set[str]:
 
 def starts_at_once(plan: Plan, trigger: Trigger, tier: Tier) -> bool:
     """Whether a measured trigger needs no decision in this tier."""
+    if trigger.only_noted:
+        return False
     if tier is trigger.tier:
         if trigger.automatic or trigger.decision_window == timedelta(0):
             return True
@@ -82,7 +86,7 @@ def standing(plan: Plan, state: LaunchState) -> list[Standing]:
     found = []
     for trigger in plan.rollback.triggers:
         fired = state.triggers.get(trigger.id)
-        if fired is not None:
+        if fired is not None and not trigger.only_noted:
             one = _standing(plan, trigger, fired)
             if decision_on(state, one) is not Decision.GO:
                 found.append(one)

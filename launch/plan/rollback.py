@@ -44,11 +44,18 @@ class Trigger(Item):
         description="How long a conditional trigger is watched before anybody decides; if it clears, it is over.",
     )
     procedure: Id | None = Field(default=None, description="Which procedure runs; None for the plan's first.")
+    only_noted: bool = Field(
+        default=False,
+        description="The runbook says that this is no reason to go back: it is written down and decided by nobody.",
+    )
 
     @model_validator(mode="after")
     def _decided(self) -> Self:
         if self.automatic and self.decided_at:
             message = f"trigger {self.id!r} is automatic, so no gate decides it; drop `decided_at` or `automatic`"
+            raise ValueError(message)
+        if self.only_noted and (self.automatic or self.decided_at):
+            message = f"trigger {self.id!r} is only noted, so nothing decides it; drop `decided_at` and `automatic`"
             raise ValueError(message)
         return self
 
