@@ -6,18 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
-from flows.artifacts import show_gate
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.exposing import ExposureHandler
+from flows.gate_handling import GateHandler
 from flows.speaking import Speaker
-from launch import gates
 from launch.agenda import (
     AdvanceStep,
     AnnounceDecision,
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     Due,
     EndScope,
@@ -27,6 +27,7 @@ from launch.agenda import (
     MeasureCriterion,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
     ReadExposure,
     SampleGuards,
     SampleStep,
@@ -42,12 +43,11 @@ from launch.events import (
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
-    GateDecided,
-    GateExtended,
-    GateOpened,
     GuardChanged,
     PhaseEnded,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     WentLive,
 )
 from launch.readings import Scalar
@@ -73,6 +73,7 @@ class PhaseHandler:
         self.effects = EffectHandler(conductor)
         self.exposure = ExposureHandler(conductor)
         self.speaker = Speaker(conductor)
+        self.gates = GateHandler(conductor, self.speaker)
 
     async def __call__(self, due: object) -> Doing:
         return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
@@ -86,19 +87,23 @@ class PhaseHandler:
             case DoEffect():
                 return await self.effects.do(due)
             case OpenGate():
-                return self._open_gate(due)
+                return self.gates.open(due)
             case CallSeats():
-                return await self._call_seats(due)
+                return await self.gates.call(due)
             case AnnounceDecision():
-                return await self._announce(due)
+                return await self.gates.announce(due)
             case SettleGate():
-                return self._settle(due)
+                return self.gates.settle(due)
             case SampleGuards():
                 return await self._sample(due)
             case PostUpdate():
                 return await self.speaker.update(due)
             case FireTrigger():
                 return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case PromoteTrigger():
+                return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+            case ClearTrigger():
+                return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
             case StartRollback():
                 await self.callbacks.roll_back(due.trigger, due.tier, due.because)
                 return Doing()
@@ -112,51 +117,6 @@ class PhaseHandler:
                 return self._end(due)
             case _:
                 assert_never(due)
-
-    def _open_gate(self, due: OpenGate) -> Doing:
-        conductor, gate = self.conductor, due.gate
-        now, state = conductor.now(), conductor.reader.state
-        deadline = now + gate.window
-        event = GateOpened(
-            gate=gate.id,
-            opening=due.opening,
-            plan_hash=state.opened.plan_hash if state.opened else "",
-            evidence_hash=gates.evidence_hash(conductor.plan, state, gate, now),
-            deadline=deadline,
-            because=due.because,
-        )
-
-        return Doing([event])
-
-    async def _call_seats(self, due: CallSeats) -> Doing:
-        conductor, gate = self.conductor, due.gate
-        deadline = conductor.reader.state.gate(gate.id).deadline or conductor.now() + gate.window
-        links = await conductor.stage.people.ask_for_ballots(
-            conductor.launch,
-            conductor.plan,
-            gate,
-            due.opening,
-            deadline,
-        )
-        conductor.memory.asked_people.add(f"{gate.id}/{due.opening}")
-        conductor.reader.refresh()
-        await show_gate(conductor.plan, conductor.reader.state, gate, conductor.now())
-        return Doing(list(await self.speaker.gate_opened(gate, due.opening, links)))
-
-    async def _announce(self, due: AnnounceDecision) -> Doing:
-        conductor = self.conductor
-        await show_gate(conductor.plan, conductor.reader.state, due.gate, conductor.now())
-        decided = conductor.reader.state.gate(due.gate.id)
-        return Doing(list(await self.speaker.gate_decided(due.gate, due.key, decided)))
-
-    def _settle(self, due: SettleGate) -> Doing:
-        opening = self.conductor.reader.state.gate(due.gate.id).opening
-        if due.ruling.decision is None:
-            extended = due.ruling.extended_to or self.conductor.now()
-            return Doing([GateExtended(gate=due.gate.id, deadline=extended)])
-        event = GateDecided(gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason)
-        self.conductor.write_if_unchanged(event)
-        return Doing()
 
     async def _sample(self, due: SampleGuards) -> Doing:
         conductor, now = self.conductor, self.conductor.now()

@@ -98,6 +98,11 @@ class LaunchState:
         """The phase so far."""
         return self.phases.get(phase) or PhaseState()
 
+    def _answers(self, check: str) -> list[CheckState]:
+        """Where an answer is kept: with all of them, and with those since the rollback was claimed."""
+        kept = [self.checks] if self.rollback is None else [self.checks, self.rollback.answers]
+        return [answers.setdefault(check, CheckState()) for answers in kept]
+
     @singledispatchmethod
     def _take(self, event: events.Event, at: datetime) -> None:
         """Events that only the report reads change nothing here."""
@@ -137,20 +142,20 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.CheckJudged, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.verdict, check.sentence, check.judged_at = event.verdict, event.sentence, at
-        check.asked += 1
+        for check in self._answers(event.check):
+            check.verdict, check.sentence, check.judged_at = event.verdict, event.sentence, at
+            check.asked += 1
 
     @_take.register
     def _(self, event: events.CheckAttested, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.attested, check.attested_by, check.attested_at = event.verdict, event.person, at
-        check.evidence = event.evidence
+        for check in self._answers(event.check):
+            check.attested, check.attested_by, check.attested_at = event.verdict, event.person, at
+            check.evidence = event.evidence
 
     @_take.register
     def _(self, event: events.CheckWaived, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.waived_until, check.waived_by = event.until, event.person
+        for check in self._answers(event.check):
+            check.waived_until, check.waived_by = event.until, event.person
 
     @_take.register
     def _(self, event: events.EffectBegun, at: datetime) -> None:
@@ -178,8 +183,8 @@ class LaunchState:
     @_take.register
     def _(self, event: events.GateExtended, at: datetime) -> None:
         gate = self.gates[event.gate]
+        gate.extensions += gate.deadline is None or event.deadline > gate.deadline
         gate.deadline = event.deadline
-        gate.extensions += 1
 
     @_take.register
     def _(self, event: events.BallotCast, at: datetime) -> None:
@@ -202,7 +207,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.TriggerFired, at: datetime) -> None:
-        self.triggers[event.trigger] = TriggerState(at, event.because)
+        self.triggers[event.trigger] = TriggerState(at, event.because, by=event.by)
 
     @_take.register
     def _(self, event: events.TriggerCleared, at: datetime) -> None:
@@ -289,7 +294,7 @@ class LaunchState:
     @_take.register
     def _(self, event: events.RollbackClaimed, at: datetime) -> None:
         if self.rollback is None:
-            self.rollback = RollbackState(event.trigger, event.tier, event.by, event.run, at)
+            self.rollback = RollbackState(event.trigger, event.tier, event.by, event.run, at, event.procedure)
         else:
             self.rollback.run = event.run
 

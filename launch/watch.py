@@ -25,7 +25,7 @@ from launch.model import Model
 from launch.moments import format_duration
 from launch.plan import FlowPhase, Plan
 from launch.rollback import procedure_of
-from launch.rollback_agenda import rollback_agenda
+from launch.rolling_back import rollback_agenda
 from launch.state import LaunchState
 from launch.steps import current_step, guards_of
 

@@ -8,8 +8,9 @@ from datetime import datetime
 from launch import gates
 from launch.events import Decision
 from launch.plan import Action, Cadence, Check, Gate, Guard, RolloutStep, Snapshot, SuccessCriterion, Trigger
+from launch.plan.rollback import Tier
 from launch.plan.schedule import FlowPhase
-from launch.rollback import UndoStep
+from launch.rollback import UndoPlan, UndoStep
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,23 @@ class PostUpdate:
 @dataclass(frozen=True)
 class FireTrigger:
     """A trigger's condition holds: write it down."""
+
+    trigger: Trigger
+    because: str
+
+
+@dataclass(frozen=True)
+class PromoteTrigger:
+    """An undecided trigger becomes one of a graver tier: write it down."""
+
+    trigger: Trigger
+    tier: Tier
+    because: str
+
+
+@dataclass(frozen=True)
+class ClearTrigger:
+    """A trigger's condition is gone before anybody decided: write it down."""
 
     trigger: Trigger
     because: str
@@ -177,6 +195,8 @@ Due = (
     | SampleGuards
     | PostUpdate
     | FireTrigger
+    | PromoteTrigger
+    | ClearTrigger
     | StartRollback
     | MeasureCriterion
     | TakeSnapshot
@@ -194,7 +214,7 @@ def speaks(due: object) -> bool:
     match due:
         case DoEffect():
             return due.action.speaks
-        case PostUpdate() | AnnounceDecision() | AskPeople():
+        case PostUpdate() | AnnounceDecision() | AskPeople() | CallSeats():
             return True
         case _:
             return False
@@ -206,6 +226,7 @@ class Memory:
 
     `applied` holds effects this very run applied: one under way that is not among them was left by a dead run. `values`
     are the newest values of sampled guards; `read` says when a step's exposure was last read back with success.
+    `undo` keeps what a rollback worked out, by its procedure and what was touched.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
@@ -214,6 +235,7 @@ class Memory:
     applied: set[str] = field(default_factory=set)
     values: dict[str, float | None] = field(default_factory=dict)
     read: dict[int, datetime] = field(default_factory=dict)
+    undo: dict[tuple[str, frozenset[str]], UndoPlan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

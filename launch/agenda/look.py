@@ -16,6 +16,7 @@ from launch.plan import Action, Gate, Plan
 from launch.plan.schedule import FlowPhase
 from launch.state import LaunchState
 from launch.steps import asking_gates
+from launch.triggers import deciding_gates
 
 
 class Look:
@@ -43,9 +44,8 @@ class Look:
         """The phase's own gates by time, then those that a trigger, a step or an action opened."""
         own = [gate for gate in self.plan.gates if gate.phase in self.stages and gate.offset is not None]
         own.sort(key=lambda gate: gate.offset or timedelta(0))
-        decided_at = {trigger.decided_at for trigger in self.plan.rollback.triggers}
-        decided_at |= asking_gates(self.plan) | self._approvals
-        called = [gate for gate in self.plan.gates if gate.id in decided_at and self.state.gate(gate.id).opening]
+        called_for = deciding_gates(self.plan) | asking_gates(self.plan) | self._approvals
+        called = [gate for gate in self.plan.gates if gate.id in called_for and self.state.gate(gate.id).opening]
         return own + [gate for gate in called if gate not in own]
 
     def _barrier(self) -> timedelta | None:

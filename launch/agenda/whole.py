@@ -19,6 +19,7 @@ from launch.agenda.items import (
     StartRollback,
     speaks,
 )
+from launch.agenda.triggers import Triggers
 from launch.calendar import moment_of, phase_end, phase_start
 from launch.events import Decision
 from launch.moments import format_offset
@@ -26,7 +27,7 @@ from launch.plan import Check, Checkpoint, Mode
 from launch.plan.schedule import FlowPhase
 
 
-class Whole(Exposing):
+class Whole(Exposing, Triggers):
     """The agenda of a phase or of a checkpoint, urgent things first."""
 
     def build(self) -> Agenda:

@@ -17,6 +17,7 @@ from launch.agenda import (
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     EndScope,
     FireTrigger,
@@ -26,6 +27,7 @@ from launch.agenda import (
     Memory,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
     ReadExposure,
     SampleGuards,
     SampleStep,
@@ -60,7 +62,9 @@ from launch.events import (
     StepAdvanced,
     StepHeld,
     StepSampled,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     UndoSkipped,
     WentLive,
 )
@@ -70,7 +74,7 @@ from launch.plan import FlowPhase, Plan
 from launch.ports import State
 from launch.release import Release
 from launch.rollback import procedure_of
-from launch.rollback_agenda import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
+from launch.rolling_back import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
 from launch.snapshot import unrecorded
 from launch.state import LaunchState
 from launch.verdicts import Verdict
@@ -236,7 +240,7 @@ class Player:
         if scope is not None:
             return agenda(self.plan, self.state, self.now, scope, memory)
         claimed = self.state.rollback
-        procedure = procedure_of(self.plan, claimed.trigger) if claimed is not None else None
+        procedure = procedure_of(self.plan, claimed.trigger, claimed.procedure) if claimed is not None else None
         assert procedure is not None
         return rollback_agenda(self.plan, self.state, self.now, procedure, memory)
 
@@ -338,6 +342,14 @@ class Player:
     @_handle.register
     def _(self, due: FireTrigger, memory: Memory) -> Doing:
         return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+
+    @_handle.register
+    def _(self, due: PromoteTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+
+    @_handle.register
+    def _(self, due: ClearTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
 
     @_handle.register
     def _(self, due: StartRollback, memory: Memory) -> Doing:

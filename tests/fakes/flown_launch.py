@@ -35,9 +35,9 @@ class KilledError(BaseException):
 
 
 class WitnessedLedger:
-    """A ledger that calls `witness` right after each record is in it."""
+    """A ledger that calls `witness` with each event right after it is in it."""
 
-    def __init__(self, ledger: Ledger, witness: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger, witness: Callable[[AnyEvent], None]) -> None:
         self._ledger = ledger
         self._witness = witness
         self.records = ledger.records
@@ -48,7 +48,7 @@ class WitnessedLedger:
         self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
     ) -> Record:
         record = self._ledger.append(launch, event, at=at, wall=wall, expected=expected)
-        self._witness()
+        self._witness(event)
         return record
 
 
@@ -85,6 +85,7 @@ class FlownLaunch:
     acts: Sequence[tuple[timedelta, Act]] = ()
     patient: bool = False
     drill: bool = False
+    witness: Callable[[AnyEvent], None] = lambda _event: None
     clock_type: type[VirtualClock] = VirtualClock
     clock: VirtualClock = field(init=False)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -100,7 +101,7 @@ class FlownLaunch:
     def fly(self, *, until: timedelta | None = None) -> None:
         """One process: goes on from the ledger to the end, or to an offset."""
         self.clock = self.clock_type(self.clock.now())
-        asyncio.run(self._fly(self.ledger, until))
+        asyncio.run(self._fly(WitnessedLedger(self.ledger, self.witness), until))
 
     def fly_and_leave(self) -> Sequence[FlownLaunch]:
         """Flies to the end; returns what a process killed right after each of its records would have left behind.
@@ -109,7 +110,7 @@ class FlownLaunch:
         """
         self.clock = self.clock_type(self.clock.now())
         left: list[FlownLaunch] = []
-        asyncio.run(self._fly(WitnessedLedger(self.ledger, lambda: left.append(self._as_left())), None))
+        asyncio.run(self._fly(WitnessedLedger(self.ledger, lambda _event: left.append(self._as_left())), None))
         return left
 
     def _as_left(self) -> FlownLaunch:

@@ -398,7 +398,8 @@ def test_people_who_decided_are_not_asked_again_for_what_they_decided_on() -> No
     )
     votes = [Vote("ben", "sre"), Vote("ana", "captain", after=5 * MINUTE)]
     player = play(plan, World(verdicts={"smoke": [FAIL]}, votes={"back-out": votes}))
-    assert len(moments(player, TriggerFired)) > 1
+    assert player.world.asked.count("smoke") > 1
+    assert len(moments(player, TriggerFired)) == 1
     assert len(moments(player, GateOpened)) == 1
 
 
