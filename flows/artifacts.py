@@ -8,6 +8,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 
 from flows.forms import gate_words
 from launch import gates
+from launch.exposure import live_exposure
 from launch.moments import clock_label, format_offset
 from launch.plan import Check, FlowPhase, Gate, Mode, Plan
 from launch.plan.execution import ActionRole
@@ -63,7 +64,10 @@ def gate_summary(plan: Plan, state: LaunchState, gate: Gate, now: datetime) -> s
 
 
 def rollout_percent(plan: Plan, state: LaunchState) -> float:
-    """Share of the rollout that holds: the highest step all of whose actions are done, else the share of changes."""
+    """The share of users read back, else the highest step whose actions are done, else the share of changes."""
+    live = live_exposure(state)
+    if live is not None:
+        return live
     reached = [
         step.percent
         for step in plan.rollout.steps
