@@ -23,6 +23,7 @@ from flows.plots import as_markdown, plot
 from launch import gates
 from launch.course import course_of
 from launch.drill_figures import DrillFigures, drill_rows, drill_words
+from launch.exposure import live_exposure
 from launch.ledger import Record
 from launch.moments import clock_label, format_offset
 from launch.plan import Check, FlowPhase, Gate, Mode, Plan
@@ -95,7 +96,10 @@ def gate_summary(plan: Plan, state: LaunchState, gate: Gate, now: datetime) -> s
 
 
 def rollout_percent(plan: Plan, state: LaunchState) -> float:
-    """Share of the rollout that holds: the highest step all of whose actions are done, else the share of changes."""
+    """The share of users read back, else the highest step whose actions are done, else the share of changes."""
+    live = live_exposure(state)
+    if live is not None:
+        return live
     reached = [
         step.percent
         for step in plan.rollout.steps

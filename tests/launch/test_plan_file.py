@@ -198,6 +198,20 @@ CASES = {
         "actions[0].after",
         "wait for each other",
     ),
+    "a step nobody can let go": (
+        "rollout:\n  strategy: rolling\n",
+        "rollout:\n  strategy: rolling\n  steps:\n    - {n: 1, target: all, actions: [deploy], automatic: false}\n",
+        "P223",
+        "rollout.steps[0].automatic",
+        "no gate decides on it",
+    ),
+    "an approval at a moment of its own": (
+        "    duration: 10m\n",
+        "    duration: 10m\n    approval: go\n",
+        "P224",
+        "actions[0].approval",
+        "a moment of its own",
+    ),
     "an undo by something else": ("role: undoes", "role: announces", "P221", "actions[0].undo.action", "role: undoes"),
     "a circle of services": (
         "{id: api, version: v2}",

@@ -20,7 +20,7 @@ from launch.events import (
 from launch.plan import FlowPhase, Plan
 from launch.verdicts import Verdict
 from launch.watch import Overdue, Watch, overdue
-from tests.fakes import plans
+from tests.fakes import plans, rollouts
 from tests.fakes.agenda_player import Player, play
 from tests.fakes.plans import T0
 
@@ -158,3 +158,12 @@ def test_a_question_has_the_time_of_all_its_tries() -> None:
     watch.look(found, T0)
     assert watch.look(found, T0 + 89 * SECOND) == []
     assert [one.what for one in watch.look(found, T0 + 91 * SECOND)] == ["hardening/AskCheck/lag"]
+
+
+def test_a_step_that_nobody_samples_any_more_is_overdue_and_told_after_its_patience() -> None:
+    plan = rollouts.flag_percentage()
+    player = Player(plan).play(until=T0 + 4 * MINUTE)
+    assert [one.what for one in overdue(plan, player.state, player.now)] == []
+    dead = overdue(plan, player.state, player.now + 2 * MINUTE)
+    assert [one.what for one in dead] == ["stabilization/SampleStep/step-2"]
+    assert dead[0].detail == "step 2 is held and was last sampled at 07:04:00; every 1m"
