@@ -158,6 +158,12 @@ class Teller:
         match event:
             case events.TriggerFired():
                 return (Text(f"  ! trigger {event.trigger}: {event.because}", style="bold red"),)
+            case events.TriggerPromoted():
+                return (
+                    Text(f"  ! trigger {event.trigger} is now {event.tier.value}: {event.because}", style="bold red"),
+                )
+            case events.TriggerCleared():
+                return (f"    trigger {event.trigger} is over: {event.because}",)
             case events.RollbackClaimed():
                 return (Text(f"── rollback ({event.trigger}, {event.tier}) ──", style="bold red"),)
             case events.ServiceRestored():

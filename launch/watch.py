@@ -167,6 +167,8 @@ _VERBS = {
     "SampleGuards": "sampling the guards",
     "PostUpdate": "posting the update",
     "FireTrigger": "firing trigger",
+    "PromoteTrigger": "promoting trigger",
+    "ClearTrigger": "clearing trigger",
     "StartRollback": "starting the rollback",
     "MeasureCriterion": "measuring",
     "TakeSnapshot": "recording what is there before the first change",
@@ -195,9 +197,10 @@ _CHECKPOINT_TAKES = timedelta(hours=2)
 
 def _of_rollback(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
     rollback = state.rollback
-    procedure = procedure_of(plan, rollback.trigger) if rollback is not None else None
+    procedure = procedure_of(plan, rollback.trigger, rollback.procedure) if rollback is not None else None
     if rollback is None or rollback.ended_at is not None or procedure is None:
         return []
     look = rollback_agenda(plan, state, now, procedure, Memory())
-    waiting = [due for due in look.due if not (isinstance(due, DoEffect | AskPeople) and _patient(state, due, now))]
+    on_its_way = DoEffect | AskPeople | CallSeats
+    waiting = [due for due in look.due if not (isinstance(due, on_its_way) and _patient(state, due, now))]
     return [_named("rollback", due, state) for due in waiting]
