@@ -89,9 +89,9 @@ class WholeRollback:
         yield from self._step(step)
 
     def _unblocked(self, step: UndoStep) -> Met:
-        """A step that takes nothing back is needless, or does harm, when what it builds on did not happen."""
-        needs = self.actions[step.action].after if not step.takes_back else ()
-        missing = [one for one in needs if one in self.steps and not self.state.effect(one).done]
+        """An action of the way back is needless, or does harm, when what it builds on (`after`) did not happen."""
+        needs = self.actions[step.action].after if step.id == step.action else ()
+        missing = [one for one in needs if one in step.after and not self.state.effect(one).done]
         return Met(refused=f"it builds on {missing[0]}, which did not happen") if missing else Met(met=True)
 
     def _turn(self, step: UndoStep) -> bool:
