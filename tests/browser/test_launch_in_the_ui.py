@@ -77,14 +77,22 @@ class World:
             self.page.screenshot(path=str(self.pictures / f"{name}.png"))
             self.taken.add(name)
 
-    def show(self, path: str, part: str, name: str) -> None:
-        """Opens a page of the UI, waits until this part of it is there, and keeps a picture."""
+    def show(self, path: str, words: str, name: str, *, details: str = "body") -> None:
+        """Opens a page of the UI, goes to these words, waits for the details that it fetches then; keeps a picture."""
         self.page.goto(f"{self.ui}/{path}")
-        shown = self.page.locator(part).first
+        place = self.page.get_by_text(words).first
+        place.wait_for()
+        place.scroll_into_view_if_needed()
+        shown = self.page.locator(details).first
         shown.wait_for()
         shown.scroll_into_view_if_needed()
         self.picture(name)
         self.rest()
+
+    def show_runs(self, path: str, last: str, name: str) -> None:
+        """The same with a list of runs down to the last of them: it fetches of a run what comes into view."""
+        details = f".flow-run-list-item:has-text('{last}') .flow-run-work-pool:has-text('tminus')"
+        self.show(path, last, name, details=details)
 
     def rest(self) -> None:
         """Leaves the UI: its pages ask and draw all the time, which the launch would feel on a small machine."""
@@ -254,18 +262,13 @@ def phases(world: World, *, ahead: bool = False) -> str:
     return "runs?" + "&".join(f"deployment={one}" for one in chosen) + when
 
 
-def listed(run: str) -> str:
-    """A run in a list of runs, with what the list fetches last for it."""
-    return f".flow-run-list-item:has-text('{run}') .flow-run-work-pool:has-text('tminus')"
-
-
 def launch_to_the_end(world: World) -> Reader:
     """The whole launch: opened in the form, vouched for, approved in the browser, until it has an outcome."""
     deadline = time.monotonic() + LONGEST
     open_in_the_form(world, (datetime.now(UTC) + timedelta(days=7) + ROOM).replace(second=0, microsecond=0))
     reader = opened(world, deadline)
     if world.pictures is not None:  # the eve begins in half a minute: a busy machine may come too late for it
-        world.show(phases(world, ahead=True), listed(f"eve {reader.state.launch}"), "scheduled-phases")
+        world.show_runs(phases(world, ahead=True), f"eve {reader.state.launch}", "scheduled-phases")
     pressed: dict[str, float] = {}
     while reader.state.outcome is None:
         assert time.monotonic() < deadline, f"the launch stands at {reader.state.last_at}"
@@ -282,9 +285,9 @@ def test_a_launch_opened_and_approved_in_the_browser_goes_live(
     try:
         reader = launch_to_the_end(world)
         launch = reader.state.launch
-        world.show(artifact(world, f"countdown-{launch}"), "text=db-snapshot-taken", "checklist")
-        world.show(artifact(world, f"go-no-go-eve-{launch}"), "text=every seat said GO", "gate")
-        world.show(phases(world), listed(f"hardening {launch}"), "finished-launch")
+        world.show(artifact(world, f"countdown-{launch}"), "db-snapshot-taken", "checklist")
+        world.show(artifact(world, f"go-no-go-eve-{launch}"), "every seat said GO", "gate")
+        world.show_runs(phases(world), f"hardening {launch}", "finished-launch")
     except (AssertionError, PlaywrightError) as failure:
         failure.add_note(world.told(tmp_path / "failure.png"))
         raise
