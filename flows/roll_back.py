@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from prefect import flow
@@ -81,8 +82,12 @@ async def roll_back(
         )
         if not taken:
             return Completed(message=f"run {claimed.run} is rolling back already", name="AlreadyUnderWay")
-    await cancel_what_follows(stage, launch)
-    await _undo(conductor)
+    # Beside the undoing: what has not begun can wait to be cancelled, and the server may be slow.
+    cleared = asyncio.create_task(cancel_what_follows(stage, launch))
+    if not stage.patient:
+        await cleared
+    await _undo(conductor, cleared)
+    await cleared
     await close_if_over(conductor)
     await draw(conductor)
     ended = conductor.reader.state.rollback
@@ -90,13 +95,13 @@ async def roll_back(
     return Completed(message=f"{launch}: {outcome.value if outcome else 'unknown'}", name=(outcome or "over").title())
 
 
-async def _undo(conductor: Conductor) -> None:
+async def _undo(conductor: Conductor, cleared: asyncio.Task[None]) -> None:
     """The rollback's loop: what is due side by side, then wait, until it has ended.
 
     On the day each step, question and message goes its own way: what follows one step waits for no other, nor for a
     chat that hangs. A rehearsal does what is due at one moment together, because its course must be the same each time.
     """
-    handler = RollbackHandler(conductor)
+    handler = RollbackHandler(conductor, cleared)
     beside = Beside(handler, conductor.write)
     while True:
         conductor.reader.refresh()
@@ -132,10 +137,11 @@ async def _wait(conductor: Conductor, look: RollbackAgenda, beside: Beside) -> b
 
 
 class RollbackHandler:
-    """Handles every entry of a rollback's agenda."""
+    """Handles every entry of a rollback's agenda. Its own forms go out when the launch's earlier ones are `cleared`."""
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Conductor, cleared: asyncio.Task[None]) -> None:
         self.conductor = conductor
+        self.cleared = cleared
         self.effects = EffectHandler(conductor)
         self.gates = GateHandler(conductor, Speaker(conductor))
 
@@ -146,10 +152,12 @@ class RollbackHandler:
             case AskCheck():
                 return await ask(self.conductor, due)
             case AskPeople():
+                await self.cleared
                 return await ask_people(self.conductor, due)
             case OpenGate():
                 return self.gates.open(due)
             case CallSeats():
+                await self.cleared
                 return await self.gates.call(due)
             case SettleGate():
                 return self.gates.settle(due)
