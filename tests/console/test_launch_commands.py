@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.ledger import open_ledger
 from console import ledgers
 from console.main import run
 from launch import events
 from launch.events import Decision, EffectResult, GuardState, Outcome
 from launch.ledger import verify_chain
 from launch.plan.schedule import FlowPhase
+from launch.plan_file import load_plan
 from launch.verdicts import Verdict
 
 MINUTE = timedelta(minutes=1)
@@ -92,6 +94,10 @@ def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
         (["hold", "--exposure", "--lift", "--by", "ana"], "the exposure is not held"),
         (["waive", "replica-near", "--by", "ben", "--reason", "x", "--for", "4h"], "ben may not waive"),
         (["slip", "2020-01-01T00:00Z", "--by", "ana", "--reason", "x"], "lie in the future"),
+        (["rollback", "--by", "ben", "--reason", "x"], "ben may not declare a rollback; that takes one of captain"),
+        (["rollback", "--by", "ana", "--reason", " "], "a rollback needs a reason"),
+        (["rollback", "--by", "ana", "--reason", "x", "--procedure", "ful"], "did you mean 'full'?"),
+        (["rollback", "--by", "ben", "--reason", "x", "--trigger", "too-many-errors"], "has changed nothing yet"),
     ],
 )
 def test_an_act_against_the_rules_exits_1_and_writes_nothing(story, capfd, arguments, sentence) -> None:
@@ -114,6 +120,30 @@ def test_an_act_against_the_rules_exits_1_and_writes_nothing(story, capfd, argum
 def test_wrong_arguments_exit_2(story, capfd, arguments, sentence) -> None:
     assert run([*arguments, "--ledger", story.url]) == 2
     assert sentence in capfd.readouterr().err
+
+
+def test_a_trigger_that_a_person_may_not_decide_alone_is_reported(story, small_plan, capfdbinary) -> None:
+    opened = story.ledger.records("cockpit-1")[0]
+    text = (
+        small_plan.read_text()
+        .replace("automatic: true", "decided_at: go")
+        .replace("on_no_go: stop", "on_no_go: rollback")
+    )
+    plan = load_plan(text.replace("who: [captain]}", "who: [captain, sre], count: 2}", 1)).plan
+    other = open_ledger(story.url.replace("ledger.db", "other.db"))
+    other.append(
+        "cockpit-2",
+        opened.event.model_copy(update={"plan_text": plan.model_dump_json()}),
+        at=opened.at,
+        wall=opened.wall,
+    )
+    begun = events.EffectBegun(action="deploy", attempt=1, key="k")
+    other.append("cockpit-2", begun, at=opened.at, wall=opened.wall)
+    other.close()
+    arguments = ["rollback", "--trigger", "too-many-errors", "--by", "ben", "--reason", "pages are white"]
+    assert run([*arguments, "--ledger", other.url, "--json"]) == 0
+    taken = answered(capfdbinary)["taken"]
+    assert (taken["kind"], taken["by"]) == ("trigger-fired", "ben")
 
 
 def test_audit_finds_an_intact_chain_and_where_it_is_broken(story, as_json, capfdbinary) -> None:
@@ -200,7 +230,7 @@ def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:
         "| errors-high | firing | 8.25 | rate |",
         "| First undo after | 1m |",
         "| Service restored after | 4m (target unknown (the plan gives no figure)) |",
-        "| Complete after | 5m |",
+        "| Complete after | 5m (target unknown (the plan gives no figure)) |",
         "- announce: words stay said",
         "| one-hour | One hour | T+1h | - | unknown (it was not held) |",
         "| calm | No incident | unknown (it was not measured) |",
