@@ -24,7 +24,7 @@ def carried_out(launch: FlownLaunch, *, hangs_until_the_other_is: str) -> list[s
     """The checks in the order in which they were judged, where one answers only when the other is `asked` or `written`."""
     other = {"asked": asyncio.Event(), "written": asyncio.Event()}
 
-    def witness() -> None:
+    def witness(_event: AnyEvent) -> None:
         if "answers" in judged(launch):
             other["written"].set()
 

@@ -24,7 +24,7 @@ PLAN = drill_plan(
         checks=[check("healthy", None, phase="back")],
         gates=[gate("go")],
         actions=[action("first", "T-40m"), action("second", "T-20m"), telling("say", "T-10m")],
-        procedures=[procedure(["first", "second"], [], restore_within="5m")],
+        procedures=[procedure([], restore_within="5m")],
     ),
 )
 
