@@ -36,6 +36,8 @@ def evaluate(guard: Guard, samples: Sequence[Sample], now: datetime) -> GuardRea
     that ends more than `gap` before `now`, or no series at all is no data: never clear, and firing only where the guard
     says that silence is a breach.
     """
+    if _judged_otherwise(guard):
+        return GuardReading(state=GuardState.NO_DATA)
     series = sorted({sample.at: sample for sample in samples if sample.at <= now}.values(), key=lambda one: one.at)
     if not series or now - series[-1].at > guard.gap or _breached(guard, series[-1]) is None:
         return _silent(guard, series, now)
@@ -50,6 +52,12 @@ def evaluate(guard: Guard, samples: Sequence[Sample], now: datetime) -> GuardRea
         since = sample.at
     fires = newest.at - since >= (guard.sustained or timedelta(0))
     return GuardReading(state=GuardState.FIRING if fires else GuardState.PENDING, value=value, since=since)
+
+
+def _judged_otherwise(guard: Guard) -> bool:
+    """Whether the plan asks for what is not evaluated yet: it is inconclusive, never held against the bare figure."""
+    windowed = guard.query is not None and guard.query.over is not None
+    return windowed or any(one is not None for one in (guard.baseline, guard.objective, guard.comparison))
 
 
 def _silent(guard: Guard, series: Sequence[Sample], now: datetime) -> GuardReading:

@@ -216,3 +216,17 @@ def test_without_a_newest_value_a_guard_is_never_clear(points, now: int) -> None
     newest = max((second for second, _ in silent), default=0)
     points = [*silent, (newest, NAN)]
     assert evaluate(guard(), series(points), at(now)).state is NO_DATA
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"baseline": {"kind": "side-by-side", "query": "stable"}},
+        {"objective": {"target": 99.9, "windows": [{"long": "1h", "short": "5m", "burn": 14.4}]}},
+        {"query": {"of": "metrics", "query": "errors", "kind": "counter", "over": "5m"}},
+    ],
+    ids=["baseline", "objective", "counter"],
+)
+def test_what_is_not_evaluated_yet_is_never_clear_and_never_fires(asked: dict[str, Any]) -> None:
+    for value in (GOOD, BAD):
+        assert evaluate(guard(**asked), steady(value, 0, 600), at(600)).state is NO_DATA
