@@ -38,7 +38,7 @@ imports: env ## which package may import which
 fresh: env ## the published schema and reference are those of the model
 	@$(RUN) pytest -q -p no:cacheprovider tests/console/test_plan_reference.py
 
-browser: ## a whole launch approved by pressing Resume in headless Chromium (up to half an hour)
+browser: ## a whole launch approved by pressing Resume in headless Chromium (about five minutes)
 	@scripts/system-packages
 	@$(RUN) pytest -m browser tests/browser $(PYTEST_ARGS)
 

@@ -34,6 +34,10 @@ from blocks.platform.registry import ImageRegistry
 from blocks.product_admin import ProductAdmin
 from blocks.publishing import Confluence, LinkedIn
 from blocks.resolver import Resolver
+from blocks.routing.gateway_api import GatewayRoutes
+from blocks.routing.http_weights import HttpWeights
+from blocks.routing.istio import IstioRoutes
+from blocks.routing.load_balancer import LoadBalancerWeights
 from blocks.shell import ShellScripts
 from blocks.status_page import Statuspage
 from blocks.synthetics import DatadogSynthetics
@@ -59,6 +63,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     JaegerTracing,
     JourneyRunner,
     KubernetesCluster,
+    LedgerStore,
     LokiLogs,
     MessageQueue,
     ObjectStorage,
@@ -85,10 +90,14 @@ ACTING: tuple[type[Acts], ...] = (
     ContentDelivery,
     DatabaseSnapshots,
     FeatureFlags,
+    GatewayRoutes,
     GitHubRepository,
     GrafanaDashboards,
+    HttpWeights,
+    IstioRoutes,
     KubernetesCluster,
     LinkedIn,
+    LoadBalancerWeights,
     ProductAdmin,
     SchemaMigrations,
     ShellScripts,
@@ -121,14 +130,18 @@ __all__ = [
     "DatadogSynthetics",
     "EvidenceStore",
     "FeatureFlags",
+    "GatewayRoutes",
     "GitHubRepository",
     "GrafanaDashboards",
+    "HttpWeights",
     "ImageRegistry",
+    "IstioRoutes",
     "JaegerTracing",
     "JourneyRunner",
     "KubernetesCluster",
     "LedgerStore",
     "LinkedIn",
+    "LoadBalancerWeights",
     "LokiLogs",
     "MessageQueue",
     "ObjectStorage",

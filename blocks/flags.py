@@ -7,11 +7,15 @@ from typing import ClassVar, assert_never
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from blocks import wire
+from blocks.flag_exposure import is_killed, kill_instructions, kill_seen, share_instructions, share_seen
+from blocks.flag_settings import Flag, Setting, as_it_was, is_segment, same, segment_clause
 from blocks.payloads import Payload, read
+from blocks.side_by_side import each
 from launch.effects.base import Effect
+from launch.effects.exposure import KillFlags, SetFlagShare
 from launch.effects.web import SetFlag
 from launch.errors import PermanentFaultError
 from launch.ports import Observation, Occasion, Standing, State
@@ -22,52 +26,15 @@ from launch.readings import Quantity, Reading, quantities
 _SEMANTIC_PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
 
 
+FlagEffect = SetFlag | SetFlagShare | KillFlags
+_RECORD: TypeAdapter[dict[str, Setting]] = TypeAdapter(dict[str, Setting])
+
+
 class _State(StrEnum):
     ON = "on"
     OFF = "off"
     PILOT_ONLY = "pilot-only"
     MIXED = "mixed"
-
-
-class _Variation(Payload):
-    id: str = Field(alias="_id")
-    value: JsonValue
-
-
-class _Clause(Payload):
-    op: str
-    values: tuple[JsonValue, ...] = ()
-    negate: bool = False
-
-
-class _Rule(Payload):
-    clauses: tuple[_Clause, ...]
-    variation: int | None = None
-
-
-class _Served(Payload):
-    variation: int | None = None
-
-
-class _Setting(Payload):
-    """A flag in one environment. `variation` None means a percentage rollout."""
-
-    on: bool
-    rules: tuple[_Rule, ...] = ()
-    fallthrough: _Served = _Served()
-    off_variation: int | None = Field(default=None, alias="offVariation")
-
-
-class _Flag(Payload):
-    key: str
-    variations: tuple[_Variation, ...]
-    environments: dict[str, _Setting]
-
-    def value(self, index: int | None) -> JsonValue:
-        return self.variations[index].value if index is not None and index < len(self.variations) else None
-
-    def id_of(self, value: JsonValue) -> str | None:
-        return next((variation.id for variation in self.variations if variation.value is value), None)
 
 
 class _Segment(Payload):
@@ -82,13 +49,14 @@ class FeatureFlags(Block):
     _description = "Boolean flags of one LaunchDarkly environment, read and set over its REST API."
 
     answers: ClassVar[tuple[type[Probe], ...]] = (FlagStates, FlagSegment)
-    effects: ClassVar[tuple[type[Effect], ...]] = (SetFlag,)
+    effects: ClassVar[tuple[type[Effect], ...]] = (SetFlag, SetFlagShare, KillFlags)
 
     url: str = Field(default="https://app.launchdarkly.com", description="Base URL of the flag service.")
     token: SecretStr = Field(description="API access token with a writer role for this environment.")
     project: str = Field(description="Project key.")
     environment: str = Field(default="production", description="Environment key.")
     pilot_segment: str = Field(default="pilot-tenants", description="Key of the segment that `pilot-only` serves.")
+    context_kind: str = Field(default="tenant", description="Kind of context that segments hold, e.g. user or tenant.")
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
@@ -101,7 +69,7 @@ class FeatureFlags(Block):
         """Raises `SystemFaultError`."""
         match probe:
             case FlagStates():
-                states = {metric: self._state(self._flag(key)) for metric, key in probe.flags.items()}
+                states = {metric: self._state(self._read(key)) for metric, key in probe.flags.items()}
                 values = {metric: Quantity(value=state.value) for metric, state in states.items()}
                 return Reading(values=values, where=self._named(), at=occasion.now)
             case FlagSegment():
@@ -109,31 +77,88 @@ class FeatureFlags(Block):
             case _:
                 assert_never(probe)
 
-    def observe(self, effect: SetFlag, occasion: Occasion) -> Observation:  # noqa: ARG002 - flags have no age
+    def observe(self, effect: FlagEffect, occasion: Occasion) -> Observation:  # noqa: ARG002 - flags have no age
         """Raises `SystemFaultError`."""
-        return self._seen(effect.flag, _State(effect.state))
+        match effect:
+            case SetFlag():
+                return self._seen(effect.flag, _State(effect.state))
+            case SetFlagShare():
+                flag = self._read(effect.flag)
+                return share_seen(effect, flag, self._setting(flag))
+            case KillFlags():
+                return kill_seen(effect, self._settings(effect.flags))
+            case _:
+                assert_never(effect)
 
-    def apply(self, effect: SetFlag, occasion: Occasion) -> None:
+    def apply(self, effect: FlagEffect, occasion: Occasion) -> None:
         """Raises `SystemFaultError`."""
-        self._set(self._flag(effect.flag), _State(effect.state), occasion)
+        match effect:
+            case SetFlag():
+                self._set(self._read(effect.flag), _State(effect.state), occasion)
+            case SetFlagShare():
+                flag = self._read(effect.flag)
+                whom = f"to {effect.percent:g} % of {effect.cohort or 'everybody'}"
+                orders = share_instructions(effect, flag, self._setting(flag), self.context_kind)
+                self._patch(flag.key, orders, f"the order to set flag {flag.key} {whom}", occasion)
+            case KillFlags():
+                each(effect.flags, lambda key: self._kill(key, occasion))
+            case _:
+                assert_never(effect)
 
-    def observe_restored(self, effect: SetFlag, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+    def observe_restored(self, effect: FlagEffect, before: State, occasion: Occasion) -> Observation:
         """Raises `SystemFaultError`."""
-        return self._seen(effect.flag, _State(str(before["state"])))
+        if isinstance(effect, SetFlag):
+            return self._seen(effect.flag, _State(str(before["state"])))
+        record = self._recorded(before)
+        found = self._settings(tuple(record))
+        other = [key for key, (_, setting) in found.items() if not same(setting, record[key])]
+        told = f"not as it was: {', '.join(other)}" if other else f"{len(found)} flags are as they were"
+        standing = Standing.ABSENT if other else Standing.HOLDS
+        return self.observe(effect, occasion).model_copy(update={"standing": standing, "detail": told})
 
-    def restore(self, effect: SetFlag, before: State, occasion: Occasion) -> None:
+    def restore(self, effect: FlagEffect, before: State, occasion: Occasion) -> None:
         """Raises `SystemFaultError`."""
-        self._set(self._flag(effect.flag), _State(str(before["state"])), occasion)
+        if isinstance(effect, SetFlag):
+            self._set(self._read(effect.flag), _State(str(before["state"])), occasion)
+            return
+        record = self._recorded(before)
+        each(tuple(record), lambda key: self._put_back(key, record[key], occasion))
+
+    def _kill(self, key: str, occasion: Occasion) -> None:
+        flag = self._read(key)
+        setting = self._setting(flag)
+        if not is_killed(flag, setting):
+            self._patch(key, kill_instructions(flag, setting), f"the order to switch flag {key} off", occasion)
+
+    def _put_back(self, key: str, setting: Setting, occasion: Occasion) -> None:
+        flag = self._read(key)
+        if not same(self._setting(flag), setting):
+            self._patch(key, as_it_was(flag, setting), f"the order to set flag {key} as it was", occasion)
+
+    def _settings(self, keys: tuple[str, ...]) -> dict[str, tuple[Flag, Setting]]:
+        flags = each(keys, self._read)
+        return {key: (flag, self._setting(flag)) for key, flag in flags.items()}
+
+    def _recorded(self, before: State) -> dict[str, Setting]:
+        try:
+            return _RECORD.validate_python(before)
+        except ValidationError as error:
+            raise PermanentFaultError(
+                system=self._named(),
+                question="put back the recorded flags",
+                answer="the record holds no settings by flag",
+                next_step="set the flags by hand; the ledger shows what was recorded",
+            ) from error
 
     def _seen(self, key: str, wanted: _State) -> Observation:
-        state = self._state(self._flag(key))
+        state = self._state(self._read(key))
         return Observation(
             standing=Standing.HOLDS if state is wanted else Standing.ABSENT,
             state={"state": state.value},
             detail=f"flag {key} is {state.value}",
         )
 
-    def _set(self, flag: _Flag, wanted: _State, occasion: Occasion) -> None:
+    def _set(self, flag: Flag, wanted: _State, occasion: Occasion) -> None:
         everybody = flag.id_of(wanted is _State.ON)
         if wanted is _State.MIXED or everybody is None:
             raise PermanentFaultError(
@@ -148,22 +173,27 @@ class FeatureFlags(Block):
         else:
             instructions.append({"kind": "turnFlagOn"})
         if wanted is _State.PILOT_ONLY and not self._serves_pilots(flag):
-            clause: JsonValue = {
-                "contextKind": "tenant",
-                "attribute": "segmentMatch",
-                "op": "segmentMatch",
-                "values": [self.pilot_segment],
-            }
+            clause = segment_clause(self.pilot_segment, self.context_kind)
             instructions.append({"kind": "addRule", "clauses": [clause], "variationId": flag.id_of(value=True)})
+        self._patch(flag.key, instructions, f"the order to set flag {flag.key} {wanted.value}", occasion)
+
+    def _patch(self, key: str, instructions: list[JsonValue], question: str, occasion: Occasion) -> None:
+        if not instructions:
+            raise PermanentFaultError(
+                system=self._named(),
+                question=question,
+                answer="not a boolean flag",
+                next_step="set it by hand in the flag service",
+            )
         self._call(
             "PATCH",
-            f"/api/v2/flags/{self.project}/{flag.key}",
-            question=f"the order to set flag {flag.key} {wanted.value}",
+            f"/api/v2/flags/{self.project}/{key}",
+            question=question,
             headers={"Content-Type": _SEMANTIC_PATCH},
             json={"environmentKey": self.environment, "comment": occasion.key, "instructions": instructions},
         )
 
-    def _state(self, flag: _Flag) -> _State:
+    def _state(self, flag: Flag) -> _State:
         setting = self._setting(flag)
         if not setting.on:
             return _plain(flag.value(setting.off_variation))
@@ -176,17 +206,11 @@ class FeatureFlags(Block):
             return _State.PILOT_ONLY
         return _State.MIXED
 
-    def _serves_pilots(self, flag: _Flag) -> bool:
-        return any(
-            flag.value(rule.variation) is True
-            and len(rule.clauses) == 1
-            and not rule.clauses[0].negate
-            and rule.clauses[0].op == "segmentMatch"
-            and rule.clauses[0].values == (self.pilot_segment,)
-            for rule in self._setting(flag).rules
-        )
+    def _serves_pilots(self, flag: Flag) -> bool:
+        rules = self._setting(flag).rules
+        return any(flag.value(rule.variation) is True and is_segment(rule, self.pilot_segment) for rule in rules)
 
-    def _setting(self, flag: _Flag) -> _Setting:
+    def _setting(self, flag: Flag) -> Setting:
         setting = flag.environments.get(self.environment)
         if setting is None:
             raise PermanentFaultError(
@@ -201,7 +225,7 @@ class FeatureFlags(Block):
         question = f"who is in segment {self.pilot_segment}"
         path = f"/api/v2/segments/{self.project}/{self.environment}/{self.pilot_segment}"
         segment = read(_Segment, self._call("GET", path, question=question), system=self._named(), question=question)
-        state = self._state(self._flag(probe.flag))
+        state = self._state(self._read(probe.flag))
         left_out = [tenant for tenant in probe.tenants if tenant not in segment.included]
         return Reading(
             values=quantities("tenants", tenants_enabled=_enabled(state, len(probe.tenants), len(left_out))),
@@ -210,10 +234,10 @@ class FeatureFlags(Block):
             evidence=f"{state.value}; not in the segment: {', '.join(left_out) or 'none'}"[:256],
         )
 
-    def _flag(self, key: str) -> _Flag:
+    def _read(self, key: str) -> Flag:
         question = f"the state of flag {key}"
         path = f"/api/v2/flags/{self.project}/{key}?env={self.environment}"
-        return read(_Flag, self._call("GET", path, question=question), system=self._named(), question=question)
+        return read(Flag, self._call("GET", path, question=question), system=self._named(), question=question)
 
     def _call(
         self,

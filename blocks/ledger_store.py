@@ -8,6 +8,15 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks.ledger import SqlLedger, open_ledger
+from launch.drill import drill_product
+from launch.drill_figures import DrillFigures, drill_figures
+from launch.errors import PermanentFaultError, PlanError
+from launch.events import LaunchOpened
+from launch.ledger import Ledger
+from launch.ports import Occasion
+from launch.probes.base import Probe
+from launch.probes.launches import NewestDrill
+from launch.readings import Quantity, Reading, quantities
 
 
 class LedgerStore(Block):
@@ -19,6 +28,8 @@ class LedgerStore(Block):
         "Where launches are recorded; takes a database URL: "
         "https://docs.sqlalchemy.org/en/20/core/engines.html#database-urls"
     )
+
+    answers: ClassVar[tuple[type[Probe], ...]] = (NewestDrill,)
 
     url: SecretStr = Field(
         description="`sqlite:////srv/tminus/ledger.db` or `postgresql://user:password@host:5432/database`.",
@@ -35,3 +46,52 @@ class LedgerStore(Block):
             return f"the ledger {ledger.url} holds {len(ledger.launches())} launches"
         finally:
             ledger.close()
+
+    def answer(self, probe: NewestDrill, occasion: Occasion) -> Reading:
+        """What the newest finished drill of the launch's product measured. Raises `SystemFaultError`."""
+        try:
+            ledger = self.open()
+        except PlanError as error:
+            raise PermanentFaultError(system="the ledger", question="its drills", answer=str(error)) from error
+        try:
+            where = f"drills in {probe.environment} in the ledger {ledger.url}"
+            found = _newest_drill(ledger, occasion.launch, probe.environment)
+        finally:
+            ledger.close()
+        if found is None:
+            return Reading(values={}, where=where, at=occasion.now, evidence="no finished drill")
+        return Reading(values=_values(found, occasion), where=where, at=occasion.now, evidence=_told(found))
+
+
+def _newest_drill(ledger: Ledger, launch: str, environment: str) -> DrillFigures | None:
+    first = ledger.records(launch)[0].event
+    product = drill_product(first.product) if isinstance(first, LaunchOpened) else ""
+    for name in reversed(ledger.launches()):
+        records = ledger.records(name)
+        opened = records[0].event
+        if not isinstance(opened, LaunchOpened) or (opened.product, opened.environment) != (product, environment):
+            continue
+        figures = drill_figures(records)
+        if figures.ended_at is not None:
+            return figures
+    return None
+
+
+def _values(found: DrillFigures, occasion: Occasion) -> dict[str, Quantity]:
+    age = (occasion.now - found.ended_at).total_seconds() / 3600 if found.ended_at else None
+    return (
+        quantities("h", drill_age=age)
+        | quantities(drill_passed=found.passed, drill_version=found.release)
+        | quantities(
+            "s",
+            drill_deploy=found.deploy_seconds,
+            drill_restored=found.restored_seconds,
+            drill_complete=found.complete_seconds,
+            drill_lost=found.lost_seconds,
+        )
+    )
+
+
+def _told(found: DrillFigures) -> str:
+    told = f"{found.launch} " + ("passed" if found.passed else f"did not pass: {found.failures[0]}")
+    return told[:256]

@@ -11,13 +11,17 @@ import click
 
 from console.ledgers import existing_ledger, launch_clock, ledger_option, machine_clock, meant
 from console.output import json_option, print_json
+from console.waking import settle_open_gates
 from launch import acts
 from launch.errors import PlanError
-from launch.events import AnyEvent
+from launch.events import AnyEvent, CheckAttested, CheckWaived
 from launch.instants import parse_instant
 from launch.ledger import Ledger
 from launch.moments import parse_duration
 from launch.verdicts import Verdict
+
+_ANSWERS = (CheckAttested, CheckWaived)
+"""Acts that may be the last thing an open gate waits for."""
 
 
 class Act(Protocol):
@@ -39,11 +43,15 @@ def _act(command: Callable[..., Act]) -> Callable[..., None]:
         with existing_ledger(url) as ledger:
             name = meant(ledger, launch)
             wall = machine_clock()
-            event = act(ledger, name, at=launch_clock(ledger.records(name), wall), wall=wall)
+            at = launch_clock(ledger.records(name), wall)
+            event = act(ledger, name, at=at, wall=wall)
+            decided = settle_open_gates(ledger, name, at=at, wall=wall) if isinstance(event, _ANSWERS) else []
         if as_json:
-            print_json({"launch": name, "taken": event.model_dump(mode="json")})
+            print_json({"launch": name, "taken": event.model_dump(mode="json"), "decided": list(decided)})
         else:
             click.echo(f"{name}: {event.kind} is on the ledger")
+            for sentence in decided:
+                click.echo(f"{name}: {sentence}")
 
     return taken
 
@@ -74,10 +82,16 @@ def waive(check: str, reason: str, lasting: str, person: str) -> Act:
 
 @click.command()
 @click.option("--lift", is_flag=True, help="End the hold.")
+@click.option("--exposure", is_flag=True, help="Hold only the rollout at its exposure; all other work goes on.")
 @click.option("--reason", default="", help="Needed to hold.")
 @_act
-def hold(*, lift: bool, reason: str, person: str) -> Act:
-    """Hold the launch: no effect begins and no gate opens until the hold is lifted; checks and guards go on."""
+def hold(*, lift: bool, exposure: bool, reason: str, person: str) -> Act:
+    """Hold the launch: no effect begins and no gate opens until the hold is lifted; checks and guards go on.
+
+    With --exposure only the rollout is held: no step advances, everything else goes on.
+    """
+    if exposure:
+        return functools.partial(acts.release_exposure if lift else acts.hold_exposure, person=person, reason=reason)
     return functools.partial(acts.lift if lift else acts.hold, person=person, reason=reason)
 
 

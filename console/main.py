@@ -26,9 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("console.status:status", "Show where a launch stands."),
     "attest": ("console.acts:attest", "Vouch for a check, or against it."),
     "waive": ("console.acts:waive", "Cover a check that did not pass, for a time."),
-    "hold": ("console.acts:hold", "Hold a launch, or lift the hold."),
+    "hold": ("console.acts:hold", "Hold a launch or its exposure, or lift the hold."),
     "slip": ("console.acts:slip", "Move T0."),
     "rollback": ("console.rollback:rollback", "Take a launch back."),
+    "drill": ("console.drill:drill", "Deploy and roll back where no user is, and time both."),
     "report": ("console.report:report", "Print the launch report."),
     "audit": ("console.audit:audit", "Verify what is recorded."),
 }

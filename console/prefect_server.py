@@ -34,10 +34,10 @@ class RehearsalServer:
     """A Prefect API that starts at once in the background; nothing here imports Prefect before it is up.
 
     `ready` waits until it answers. `cache` keeps an empty migrated database, which saves several seconds of migrations
-    at the next start.
+    at the next start. `database` is the URL of another database than a file of its own.
     """
 
-    def __init__(self, cache: Path | None = None) -> None:
+    def __init__(self, cache: Path | None = None, database: str = "") -> None:
         self._home = Path(tempfile.mkdtemp(prefix="tminus-prefect-"))
         self._database = self._home / "prefect.db"
         self._template = cache / f"prefect-{version('prefect')}.db" if cache else None
@@ -52,7 +52,7 @@ class RehearsalServer:
             | _SETTINGS
             | {
                 "PREFECT_HOME": str(self._home),
-                "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{self._database}",
+                "PREFECT_API_DATABASE_CONNECTION_URL": database or f"sqlite+aiosqlite:///{self._database}",
             }
         )
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter, no shell

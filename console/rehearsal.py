@@ -15,8 +15,10 @@ from blocks.ledger import open_ledger
 from console.prefect_server import RehearsalServer
 from console.rehearsal_desk import PlayedRuns, ScriptedPeople, Starter, wall_clock
 from console.systems import SandboxSystems
+from flows.blocks_stage import LEDGER
 from flows.checkpoint import checkpoint
 from flows.countdown import countdown
+from flows.drill import drill
 from flows.eve import eve
 from flows.hardening import hardening
 from flows.phases import schedule_phases
@@ -44,6 +46,7 @@ STARTERS: dict[RunKind, Starter] = {
     RunKind.STABILIZATION: lambda launch, _: stabilization(launch, return_state=True),
     RunKind.REVIEW: lambda launch, _: review(launch, return_state=True),
     RunKind.ROLLBACK: lambda launch, _: roll_back(launch, return_state=True),
+    RunKind.DRILL: lambda launch, _: drill(launch, return_state=True),
     RunKind.CHECKPOINT: lambda launch, point: checkpoint(launch, point, return_state=True),
 }
 _LEAD = timedelta(minutes=10)
@@ -66,6 +69,8 @@ class Request:
     seed: int = 0
     realtime: bool = False
     where: Mapping[str, str] = field(default_factory=dict)
+    drill: bool = False
+    """Whether the plan is that of a drill: one run conducts it, not a run for each phase."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record],
         cleanup.callback(server.stop)
         ledger = open_ledger(request.ledger_url)
         cleanup.callback(ledger.close)
-        town = Town(world)
+        place = next(one for one in request.plan.environments if one.id == request.environment)
+        town = Town(world, needs=set(place.blocks.values()))
         cleanup.callback(town.stop)
         with ThreadPoolExecutor() as pool:
             town_started, server_ready = pool.submit(town.start), pool.submit(server.ready)
@@ -123,7 +129,7 @@ async def _play(
     request: Request, clock: VirtualClock, ledger: Ledger, town: Town, fault_moments: Sequence[datetime]
 ) -> str:
     launch = f"{request.plan.product.id}-{request.t0:%Y%m%d}-{len(ledger.launches()) + 1}"
-    fields = town.blocks()
+    fields = {**town.blocks(), LEDGER: {"url": request.ledger_url}}
 
     def systems(plan: Plan, environment: str) -> Systems:
         return SandboxSystems(plan, environment, fields, request.where).resolve_all()
@@ -149,7 +155,10 @@ async def _play(
             clock.enter(f"fault-{place}", moment, _nothing)
         if request.until is not None:
             clock.stop_at(request.t0 + request.until)
-        await schedule_phases(stage, launch)
+        if request.drill:
+            await stage.runs.schedule(launch, RunKind.DRILL, clock.now(), key=f"{launch}/drill")
+        else:
+            await schedule_phases(stage, launch)
         await clock.run()
     return launch
 

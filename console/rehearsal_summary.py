@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
 from console.rehearsal import Rehearsed
+from launch.acts import plan_of
 from launch.events import EffectBegun, GateDecided, RollbackClaimed, RollbackEnded, ServiceRestored, TriggerFired
 from launch.ledger import event_hash
+from launch.rollback_times import rollback_times
 
 
 def summary(rehearsed: Rehearsed) -> dict[str, JsonValue]:
@@ -60,10 +62,20 @@ def _rollback(rehearsed: Rehearsed) -> JsonValue:
     def since(moment: datetime | None) -> float | None:
         return (moment - fired).total_seconds() if moment is not None and fired is not None else None
 
+    times = rollback_times(plan_of(rehearsed.records), rollback)
     return {
         "trigger": rollback.trigger,
         "tier": rollback.tier,
         "first_action_seconds": since(first),
         "restored_seconds": since(restored),
         "complete_seconds": since(ended),
+        "procedure": times.procedure,
+        "claim_to_restored_seconds": _seconds(times.restored.took),
+        "claim_to_complete_seconds": _seconds(times.complete.took),
+        "restore_within_seconds": _seconds(times.restored.within),
+        "complete_within_seconds": _seconds(times.complete.within),
     }
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration is not None else None

@@ -30,11 +30,22 @@ if TYPE_CHECKING:
 EXIT = {Outcome.LIVE: 0, Outcome.NO_GO: 3, Outcome.ROLLED_BACK: 4, Outcome.PARTIAL: 5}
 
 
-@click.command()
+class _Rehearse(click.Command):
+    """Lists the kinds of faults below the options."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        from sandbox.faults import KINDS
+
+        with formatter.section("Faults"):
+            formatter.write_dl([(kind.example, kind.what) for kind in KINDS.values()])
+
+
+@click.command(cls=_Rehearse)
 @click.argument("plan")
 @click.option("--t0", help="T0 with its zone. Default: the plan's usual weekday and time, soon enough for every phase.")
 @click.option("--release", "release_path", help="Release file. Default: the versions that the plan names.")
-@click.option("--fault", "faults", multiple=True, metavar="KIND[:TARGET]@MOMENT[=VALUE]", help="A fault to inject.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND[:TARGET]@MOMENT[=VALUE]", help="A fault; kinds below.")
 @click.option("--ballots", "ballots_path", help="What people say: gate to person, decision, reason. Default: all GO.")
 @click.option("--until", help="Stop the clock after this offset from T0, e.g. T+1h.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sandbox's world.")
@@ -51,25 +62,25 @@ def rehearse(
     Exits 0 live, 3 NO-GO, 4 rolled back, 5 partial rollback; 2 for something wrong in PLAN or an option.
     """
     loaded = read_plan(plan)
-    release = _release(release_path, loaded.plan)
+    release = release_of(release_path, loaded.plan)
     ballots = load_ballots(read_text(ballots_path), loaded.plan, ballots_path) if ballots_path else Ballots()
     moment = parse_instant(t0) if t0 else None
     last = _offset(until) if until else None
     from sandbox.faults import parse_fault
 
     injected = [parse_fault(fault) for fault in faults]
-    _silence_prefect()
+    silence_prefect()
     from console.prefect_server import RehearsalServer
 
     if not (quiet or as_json):
         click.secho("starting the sandbox and a Prefect server of its own", dim=True)
     # Its process starts while this one still imports.
-    server = RehearsalServer(_cache())
+    server = RehearsalServer(prefect_cache())
     from console.rehearsal import Request, default_t0, rehearse
     from console.telling import Teller
 
     instant: datetime = moment or default_t0(loaded.plan, machine_clock())
-    where = url or _new_ledger(loaded.plan.product.id)
+    where = url or new_ledger(loaded.plan.product.id)
     where_paths = {path: f"{plan}: line {line}" for path, line in loaded.lines.items()}
     request = Request(
         plan=loaded.plan, plan_hash=loaded.hash, plan_path=plan, ledger_url=where, release=release, t0=instant,
@@ -86,7 +97,7 @@ def rehearse(
     return EXIT[outcome] if outcome is not None else 0
 
 
-def _release(path: str | None, plan: Plan) -> Release:
+def release_of(path: str | None, plan: Plan) -> Release:
     if path is not None:
         return load_release(read_text(path), plan, path)
     services = {service.id: service.version for service in plan.rollout.services if service.version}
@@ -100,7 +111,7 @@ def _offset(text: str) -> timedelta:
         raise PlanError(str(error), where="--until") from error
 
 
-def _silence_prefect() -> None:
+def silence_prefect() -> None:
     """Prefect reads its settings when it is imported; a rehearsal's own lines are what the captain watches."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_LOGGERS_PREFECT_LEVEL", "CRITICAL")
@@ -108,13 +119,13 @@ def _silence_prefect() -> None:
     os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
-def _new_ledger(product: str) -> str:
+def new_ledger(product: str) -> str:
     directory = STATE_DIRECTORY / "rehearsals"
     directory.mkdir(parents=True, exist_ok=True)
     return ledger_url(f"sqlite:///{directory / f'{product}-{machine_clock():%Y%m%dT%H%M%S%f}.db'}")
 
 
-def _cache() -> Path:
+def prefect_cache() -> Path:
     return STATE_DIRECTORY / "cache"
 
 

@@ -10,8 +10,9 @@ from console.ledgers import existing_ledger, launch_clock, ledger_option, machin
 from console.output import json_option, print_json, print_table
 from launch.acts import plan_of
 from launch.ledger import Ledger
+from launch.moments import format_duration
 from launch.state import fold
-from launch.status import Status
+from launch.status import Status, StepLine
 from launch.status import status as status_of
 
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -49,6 +50,16 @@ def _look(ledger: Ledger, name: str) -> Status:
     return status_of(plan_of(records), state, state.last_at if state.outcome and state.last_at else now)
 
 
+def step_words(step: StepLine) -> str:
+    """The step of the rollout in a line or two: where it is, for how long yet, and why it stays."""
+    planned = "" if step.percent is None else f" {step.percent:g} %"
+    live = "not known" if step.exposure is None else f"{step.exposure:g} %"
+    hold = f"{format_duration(step.hold_left)} of its hold left" if step.entered else "not entered"
+    clean = f", {step.clean} of {step.clean_needed} clean samples" if step.clean_needed else ""
+    stays = f"\n  stays: {step.held}" if step.held else ""
+    return f"Step {step.n}{planned} ({step.target}): live exposure {live}, {hold}{clean}{stays}"
+
+
 def _show(seen: Status) -> None:
     held = f"  HELD by {seen.held}" if seen.held else ""
     ended = f"  {seen.outcome.upper()}" if seen.outcome else ""
@@ -63,6 +74,8 @@ def _show(seen: Status) -> None:
         click.echo()
         values = [(one.id, one.state, "no data" if one.value is None else f"{one.value:g}") for one in seen.guards]
         print_table(("Guard", "State", "Value"), values)
+    if seen.step:
+        click.echo(f"\n{step_words(seen.step)}")
     if seen.next:
         click.echo()
         print_table(("Next", "Kind", "Id"), [(one.clock, one.kind, one.id) for one in seen.next])

@@ -101,7 +101,8 @@ class Teller:
         self._console.print(Text.assemble(Text(f"{clock:>16}  ", style="cyan"), *parts))
 
     def _line(self, event: events.Event) -> tuple[str | Text, ...] | None:
-        return self._course(event) or self._gate_line(event) or self._back(event) or self._trouble(event)
+        lines = (self._course, self._gate_line, self._exposure, self._back, self._trouble)
+        return next((line for line in (one(event) for one in lines) if line is not None), None)
 
     def _course(self, event: events.Event) -> tuple[str | Text, ...] | None:
         match event:
@@ -135,10 +136,34 @@ class Teller:
             case _:
                 return None
 
+    def _exposure(self, event: events.Event) -> tuple[str | Text, ...] | None:
+        match event:
+            case events.ExposureSeen(holds=True, percent=percent):
+                share = "" if percent is None else f", {percent:g} % exposed"
+                return (f"  ▲ step {event.step} holds{share}",)
+            case events.ExposureSeen():
+                return (Text(f"  ! step {event.step}: {event.detail}", style="yellow"),)
+            case events.StepHeld():
+                return (Text(f"  ‖ step {event.step} stays: {event.reason}", style="yellow"),)
+            case events.StepAdvanced():
+                return (f"  ▲ step {event.step} advanced by {event.by}: {event.reason}",)
+            case events.ExposureHeld():
+                return (Text(f"  ‖ exposure held by {event.by}: {event.reason}", style="yellow"),)
+            case events.ExposureReleased():
+                return (f"  ▲ exposure released by {event.by} {event.reason}".rstrip(),)
+            case _:
+                return None
+
     def _back(self, event: events.Event) -> tuple[str | Text, ...] | None:
         match event:
             case events.TriggerFired():
                 return (Text(f"  ! trigger {event.trigger}: {event.because}", style="bold red"),)
+            case events.TriggerPromoted():
+                return (
+                    Text(f"  ! trigger {event.trigger} is now {event.tier.value}: {event.because}", style="bold red"),
+                )
+            case events.TriggerCleared():
+                return (f"    trigger {event.trigger} is over: {event.because}",)
             case events.RollbackClaimed():
                 return (Text(f"── rollback ({event.trigger}, {event.tier}) ──", style="bold red"),)
             case events.ServiceRestored():
@@ -159,6 +184,8 @@ class Teller:
             case events.GuardChanged(state=GuardState.FIRING | GuardState.NO_DATA | GuardState.PENDING):
                 shown = "" if event.value is None else f" at {event.value:g}"
                 return (Text(f"  ! guard {event.guard} {event.state.value}{shown}", style="yellow"),)
+            case events.SnapshotTaken() if event.missing:
+                return (Text(f"  ✗ not recorded before the change: {', '.join(event.missing)}", style="yellow"),)
             case events.MessageFailed():
                 return (Text(f"  ✗ not said on {event.channel}: {event.why}", style="yellow"),)
             case events.CriterionMeasured(verdict=verdict) if verdict is not Verdict.PASS:

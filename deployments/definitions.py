@@ -66,6 +66,14 @@ DEFINITIONS = (
         "Called by the automations for a run that died: starts it again, or pages.",
         guarded=False,
     ),
+    Definition(
+        RunKind.OPEN_DRILL,
+        "flows.open_drill.open_drill",
+        "Opens a drill: deploys and rolls back where no user is, and times both.",
+        guarded=False,
+        limit=1,
+    ),
+    Definition(RunKind.DRILL, "flows.drill.drill", "A drill: its changes, then its rollback, timed step by step."),
 )
 
 _HEAD = """\

@@ -74,9 +74,9 @@ def up(settings: Settings, tell: Tell) -> None:
             postgres.start()
             postgres.create_database("prefect")
             postgres.create_database("ledger")
-            environment = _environment(settings, postgres)
-            os.environ.update(environment)
-            tree = Tree(environment, settings.directory / "logs")
+            ours = environment(settings, postgres)
+            os.environ.update(ours)
+            tree = Tree(ours, settings.directory / "logs")
             _start(settings, tree, postgres.url("ledger"), tell, asked_to_stop)
             _stay(tree, tell, asked_to_stop)
         finally:
@@ -142,7 +142,7 @@ def _start(settings: Settings, tree: Tree, ledger: str, tell: Tell, asked_to_sto
     if sandbox is not None:
         _wait(tree, sandbox, ready.exists, _SANDBOX_SECONDS, asked_to_stop)
     if settings.worker:
-        tree.start(Child("worker", _prefect("worker", "start", "--pool", WORK_POOL, "--name", "tminus")))
+        tree.start(worker())
     tree.start(Child("watchdog", (sys.executable, "-m", "deployments.watchdog")))
     _write(settings, ledger, tree)
     tell(f"up in {time.monotonic() - began:.0f} s: {settings.ui}")
@@ -201,7 +201,13 @@ def _healthy(api: str) -> bool:
         return False
 
 
-def _environment(settings: Settings, postgres: PostgresServer) -> dict[str, str]:
+def worker() -> Child:
+    """The worker that starts the flow runs of the work pool; a tree that was started without one may get it later."""
+    return Child("worker", _prefect("worker", "start", "--pool", WORK_POOL, "--name", "tminus"))
+
+
+def environment(settings: Settings, postgres: PostgresServer) -> dict[str, str]:
+    """What every process of the tree must know of server, database and pace."""
     return {
         "PREFECT_HOME": str((settings.directory / "prefect").resolve()),
         "PREFECT_API_URL": settings.api,

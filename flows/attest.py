@@ -43,7 +43,7 @@ def attest(launch: str, checks: list[str], roles: list[str]) -> State[None]:
         if not wanted or state.outcome is not None:
             _settle_gates(stage, launch)
             return Completed(message="nothing left to vouch for")
-        words = attest_words(plan, state, wanted, stage.clock.now(), note)
+        words = attest_words(state, wanted, stage.clock.now(), note)
         # The fields of the first form stay: an answer given before a crash is read with the form it was given to.
         everything = [one for one in plan.checks if one.id in checks]
         answer = suspend_flow_run(

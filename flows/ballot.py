@@ -12,7 +12,7 @@ from prefect.states import Completed
 
 from flows.blocks_stage import build_stage
 from flows.forms import BallotForm, ballot_form, form_key, gate_words, holders
-from flows.runs import close_forms, wake_gate
+from flows.runs import call_off_wakes, close_forms, wake_gate
 from flows.stage import Stage, staged
 from launch.acts import cast_ballot, plan_of, settle_gate
 from launch.events import BallotCast, BallotRefused
@@ -97,7 +97,6 @@ class _Box:
             person=answer.person.strip(),
             decision=answer.decision,
             reason=answer.reason,
-            proof=answer.proof,
             at=self.stage.clock.now(),
             wall=self.stage.wall(),
             run=self.run,
@@ -115,7 +114,9 @@ class _Box:
 
 
 async def release(launch: str, gate: str, opening: int, run: str) -> None:
-    """Wakes the phase run at a decided gate, then takes away the forms that nobody needs any more."""
+    """Wakes the phase run at a decided gate, then takes away the forms and wake-ups that nobody needs any more."""
     async with get_client() as client:
-        await wake_gate(client, launch, gate, opening)
+        if await wake_gate(client, launch, gate, opening):
+            # A phase that was not at the gate yet may still suspend there: then its deadline is what wakes it.
+            await call_off_wakes(client, launch, gate, opening)
         await close_forms(client, launch, gate, opening, but=run)

@@ -1,19 +1,81 @@
-"""Which entries of an agenda only tell people something: on the day they go on beside the work."""
+"""What goes on beside the rest on the day: words, and in a rollback every slow thing, so that none holds up another."""
 
 from __future__ import annotations
 
-from launch.agenda import AnnounceDecision, AskPeople, DoEffect, PostUpdate
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from launch.agenda import AnnounceDecision, AskCheck, AskPeople, CallSeats, DoEffect, PostUpdate, speaks
+from launch.events import AnyEvent
+
+_A_LOOK = 1.0
+"""Seconds after which a look at the ledger is due although nothing has ended."""
 
 
-def speaks(due: object) -> bool:
-    """Whether nothing else has to wait for this."""
-    match due:
-        case DoEffect():
-            return due.action.speaks
-        case PostUpdate() | AnnounceDecision() | AskPeople():
-            return True
-        case _:
-            return False
+class Done(Protocol):
+    """As `flows.conductor.Doing`: events to write, then what starts after they are written."""
+
+    events: list[AnyEvent]
+    then: Callable[[], Awaitable[Sequence[AnyEvent]]] | None
+
+
+class Beside:
+    """Things under way side by side, each once. Their events are written as soon as there are any."""
+
+    def __init__(self, handle: Callable[[object], Awaitable[Done]], write: Callable[..., None]) -> None:
+        self._handle = handle
+        self._write = write
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._words: dict[str, asyncio.Task[None]] = {}
+
+    def take(self, due: Sequence[object]) -> list[object]:
+        """Begins whatever takes its time and is not under way; returns the rest."""
+        rest = []
+        for one in due:
+            if not speaks(one) and not isinstance(one, DoEffect | AskCheck):
+                rest.append(one)
+                continue
+            key, kind = spoken_key(one), self._words if speaks(one) else self._work
+            if key not in kind:
+                kind[key] = asyncio.create_task(self._do(one))
+        return rest
+
+    @property
+    def working(self) -> bool:
+        """Whether anything but words is under way."""
+        return bool(self._work)
+
+    @property
+    def speaking(self) -> bool:
+        """Whether words are under way."""
+        return bool(self._words)
+
+    async def next_end(self) -> None:
+        """Until something has ended, words among them, or it is time for a look."""
+        under_way = [*self._work.values(), *self._words.values()]
+        if under_way:
+            await asyncio.wait(under_way, timeout=_A_LOOK, return_when=asyncio.FIRST_COMPLETED)
+        self.reap()
+
+    async def finish(self) -> None:
+        """Until everything has ended."""
+        await asyncio.gather(*self._work.values(), *self._words.values())
+        self.reap()
+
+    def reap(self) -> None:
+        """Forgets what has ended; raises what went wrong in a way that nobody planned for."""
+        for kind in (self._work, self._words):
+            for key, task in list(kind.items()):
+                if task.done():
+                    del kind[key]
+                    task.result()
+
+    async def _do(self, due: object) -> None:
+        doing = await self._handle(due)
+        self._write(*doing.events)
+        if doing.then is not None:
+            self._write(*await doing.then())
 
 
 def spoken_key(due: object) -> str:
@@ -23,6 +85,10 @@ def spoken_key(due: object) -> str:
             return f"effect {due.id}"
         case PostUpdate() | AnnounceDecision():
             return due.key
+        case CallSeats():
+            return f"call {due.gate.id}/{due.opening}"
+        case AskCheck():
+            return f"check {due.check.id}"
         case AskPeople():
             return "ask " + ", ".join(check.id for check in due.checks)
         case _:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flows.beside import speaks, spoken_key
+from flows.beside import spoken_key
 from flows.reader import Reader
 from flows.stage import Stage
-from launch.agenda import Agenda, Memory, Scope, agenda
+from launch.agenda import Agenda, Memory, Scope, agenda, speaks
 from launch.errors import RefusedError
 from launch.events import AnyEvent, Decision, PhaseStarted, RunTakenUp
 from launch.ledger import ConflictError
@@ -49,6 +49,16 @@ class Handler(Protocol):
     """Carries out one kind of due thing."""
 
     async def __call__(self, due: object) -> Doing: ...
+
+
+class Board(Protocol):
+    """What is shown of a scope elsewhere; it never stands in the way of what is done."""
+
+    def renew(self) -> None:
+        """Begins to show what changed; returns at once."""
+
+    async def finish(self) -> None:
+        """Waits, not for long, until what changed is shown: this run's process may end after it."""
 
 
 class Conductor:
@@ -121,8 +131,11 @@ class Conductor:
         elif run not in known.runs:
             self.write(RunTakenUp(phase=phase, run=run))
 
-    async def conduct(self, scope: Scope, handle: Handler) -> Finished | Handover:
-        """Runs the loop until the scope is over, or until waiting is better done without a process."""
+    async def conduct(self, scope: Scope, handle: Handler, board: Board | None = None) -> Finished | Handover:
+        """Runs the loop until the scope is over, or until waiting is better done without a process.
+
+        The board is renewed whenever nothing is due for the moment.
+        """
         while True:
             self.reader.refresh()
             look = agenda(self.plan, self.reader.state, self.now(), scope, self.memory)
@@ -130,25 +143,31 @@ class Conductor:
                 await self.carry_out(look.due, handle)
                 continue
             if self._over(scope):
-                await self.finish_speaking()
+                await self._settle_down(board)
                 return Finished(self._decision(scope))
-            handover = await self._wait(look)
+            if board is not None:
+                board.renew()
+            handover = await self._wait(look, board)
             if handover is not None:
                 return handover
 
     async def carry_out(self, due: Sequence[object], handle: Handler) -> None:
-        """Does everything that is due side by side; results are written in the order of the agenda.
+        """Does everything that is due side by side.
 
-        On the day, words go out beside the work and are written down when they are out: a chat that hangs delays
-        nothing. A rehearsal waits for them, because its course must not depend on how fast they are.
+        On the day, each result is written when it is there, so that a system that hangs keeps nobody from knowing what
+        the others said; words go out beside the work, and a chat that hangs delays nothing. A rehearsal waits for all
+        and writes in the order of the agenda, because its course must not depend on how fast they are.
         """
         self._reap()
         work = [one for one in due if not (self.stage.patient and speaks(one))]
         for one in due:
             if one not in work and spoken_key(one) not in self._speaking:
-                self._speaking[spoken_key(one)] = asyncio.create_task(self._speak(one, handle))
+                self._speaking[spoken_key(one)] = asyncio.create_task(self._do(one, handle))
         if not work:
             await asyncio.wait(self._speaking.values(), timeout=_BREATH, return_when=asyncio.FIRST_COMPLETED)
+            return
+        if self.stage.patient:
+            await asyncio.gather(*(self._do(one, handle) for one in work))
             return
         doings = await asyncio.gather(*(handle(one) for one in work))
         for doing in doings:
@@ -162,7 +181,7 @@ class Conductor:
         await asyncio.gather(*self._speaking.values())
         self._reap()
 
-    async def _speak(self, due: object, handle: Handler) -> None:
+    async def _do(self, due: object, handle: Handler) -> None:
         doing = await handle(due)
         self.write(*doing.events)
         if doing.then is not None:
@@ -175,16 +194,21 @@ class Conductor:
                 del self._speaking[key]
                 task.result()
 
-    async def _wait(self, look: Agenda) -> Handover | None:
+    async def _settle_down(self, board: Board | None) -> None:
+        await self.finish_speaking()
+        if board is not None:
+            await board.finish()
+
+    async def _wait(self, look: Agenda, board: Board | None) -> Handover | None:
         until = look.next or self.now() + _PATIENCE
         gate = look.waiting_for
         if gate is not None:
-            await self.finish_speaking()
+            await self._settle_down(board)
             opening = self.reader.state.gate(gate.id).opening
             await self.stage.people.wait_for_gate(self.launch, gate, opening, until)
             return None
         if not self.stage.clock.holds_process(until):
-            await self.finish_speaking()
+            await self._settle_down(board)
             return Handover(until)
         await self.stage.clock.until(until)
         return None

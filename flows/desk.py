@@ -106,6 +106,7 @@ class PrefectPeople:
             key=f"{run}/{key}",
             at=self._clock.comes(until) + _GRACE,
             name=f"wake {gate.id}",
+            tags=[gate_tag(gate.id, opening)],
         )
         await asuspend_flow_run(key=key)
 

@@ -12,8 +12,19 @@ from launch.errors import RefusedError, SystemFaultError
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
 from launch.plan import Action
 from launch.ports import Observation, Occasion, Standing, State
+from launch.snapshot import recorded_state, unrecorded
 from launch.wording import render_effect, words_of
 from tasks.acting import apply, look, look_at_once
+
+
+def filled(conductor: Conductor, effect: EffectBase) -> EffectBase:
+    """The effect with its words filled as they are now. Raises `PlanError`."""
+
+    def report() -> str:
+        return day_report(conductor.plan, conductor.reader.state, conductor.stage.ledger.records(conductor.launch))
+
+    words = words_of(conductor.plan, conductor.reader.state, conductor.now()) | {"day_report": report}
+    return render_effect(effect, words)
 
 
 class EffectHandler:
@@ -25,6 +36,9 @@ class EffectHandler:
     async def do(self, due: DoEffect) -> Doing:
         """Looks, then begins the effect, finishes it, or leaves it to the next look."""
         state = self.conductor.reader.state.effect(due.id)
+        unseen = unrecorded(self.conductor.reader.state, due.action) if due.id == due.action.id else ""
+        if unseen and not state.under_way:
+            return self._finished(due, state.attempt + 1, EffectResult.FAILED, unseen)
         attempt = state.attempt if state.under_way else state.attempt + 1
         target, effect, before = self._target(due)
         key = state.key if state.under_way else f"{self.conductor.launch}/{due.id}/{attempt}"
@@ -118,13 +132,8 @@ class EffectHandler:
             message = f"action {due.action.id!r} restores {action.id!r}, which itself only restores"
             raise RefusedError(message)
         state = self.conductor.reader.state
-        words = words_of(self.conductor.plan, state, self.conductor.now()) | {"day_report": self._day_report}
-        before = state.effect(action.id).before if puts_back else None
-        return action, render_effect(action.effect, words), before
-
-    def _day_report(self) -> str:
-        records = self.conductor.stage.ledger.records(self.conductor.launch)
-        return day_report(self.conductor.plan, self.conductor.reader.state, records)
+        before = recorded_state(state, action.id) if puts_back else None
+        return action, filled(self.conductor, action.effect), before
 
     def _finished(self, due: DoEffect, attempt: int, result: EffectResult, detail: str) -> Doing:
         return Doing([EffectFinished(action=due.id, attempt=attempt, result=result, detail=detail)])

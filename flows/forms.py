@@ -13,9 +13,9 @@ from prefect.runtime import flow_run
 from pydantic import Field, create_model
 
 from launch import gates
-from launch.events import Decision
 from launch.moments import clock_label
 from launch.plan import Check, Gate, Mode, Plan
+from launch.plan.gates import Criterion
 from launch.state import LaunchState
 
 NOT_YET = "not yet"
@@ -27,9 +27,8 @@ class BallotForm(RunInput):
     """What a person in a seat fills in. Nothing typed here is secret: Prefect stores it and shows it for ever."""
 
     person: str = Field(min_length=1, description="Your id in the plan.")
-    decision: Literal["GO", "NO-GO", "ABSTAIN"] = Field(description="What you say.")
-    reason: str = Field(default="", description="Why; a NO-GO needs one.")
-    proof: str = Field(default="", description="A signature of this ballot, where the plan asks for one.")
+    decision: Literal["GO", "NO-GO", "ABSTAIN"] = Field(description="Your ballot. A NO-GO needs a reason.")
+    reason: str = Field(default="", description="Why. It is kept in the ledger and shown to the other seats.")
 
 
 class AttestForm(RunInput):
@@ -96,29 +95,30 @@ def gate_words(plan: Plan, state: LaunchState, gate: Gate, *, now: datetime, sea
     if gate.quorum:
         lines.append(f"- Rule: {gate.quorum}")
     open_points = gates.unmet(plan, state, gate, now)
-    lines += ["", "### Criteria", "", "| criterion | state |", "| --- | --- |"]
-    lines += [f"| {_cell(one.what)} | {_standing(plan, state, one.checks, now)} |" for one in gate.criteria]
-    lines += ["", f"### Open points: {len(open_points)}", ""]
+    # The UI shows some ten lines above the fields before one must scroll: first what speaks against GO.
+    lines += ["", f"### Open points: {len(open_points) or 'none'}", ""]
     lines += [f"- {_cell(point)}" for point in open_points[:_SHOWN_UNMET]]
     if len(open_points) > _SHOWN_UNMET:
         lines.append(f"- and {len(open_points) - _SHOWN_UNMET} more; see the checklist artifact")
     lines += ["", "### Ballots so far", ""]
     lines += [_ballot_line(plan, state, gate)]
+    lines += ["", "### Criteria", "", "| criterion | state |", "| --- | --- |"]
+    lines += [f"| {_cell(one.what)} | {_standing(plan, state, gate, one, now)} |" for one in gate.criteria]
     lines += ["", f"Evidence `{current.evidence_hash}`, opening {current.opening} of this gate."]
     return "\n".join(lines)
 
 
-def attest_words(plan: Plan, state: LaunchState, checks: Sequence[Check], now: datetime, note: str = "") -> str:
-    """What is vouched for, with what was measured where a check is also measured."""
+def attest_words(state: LaunchState, checks: Sequence[Check], now: datetime, note: str = "") -> str:
+    """What to do with the form, and what was measured of checks that need both; each field says what its check is."""
     lines = ["## Checks to vouch for", ""]
     if note:
         lines += [f"**Not taken:** {note}", ""]
     lines += [f"- {one}" for one in _moments(state, None, now)]
-    lines += ["", "| check | what | measured |", "| --- | --- | --- |"]
-    for check in checks:
-        measured = state.check(check.id).sentence if check.mode is Mode.BOTH else "by people only"
-        lines.append(f"| {check.id} | {_cell(check.what)} | {_cell(measured) or 'not yet'} |")
-    lines += ["", f"Product: {plan.product.name}. Leave `{NOT_YET}` where you cannot say; the form comes again."]
+    lines += ["", f"`pass` or `fail` for each; leave `{NOT_YET}` where you cannot say, and the form comes again."]
+    measured = [check for check in checks if check.mode is Mode.BOTH]
+    if measured:
+        lines += ["", "### Measured so far", ""]
+    lines += [f"- {check.id}: {_cell(state.check(check.id).sentence) or 'nothing'}" for check in measured]
     return "\n".join(lines)
 
 
@@ -131,31 +131,33 @@ def _moments(state: LaunchState, deadline: datetime | None, now: datetime) -> li
     t0 = state.t0
     if t0 is None:
         return []
-    lines = [f"Launch `{state.launch}`, T0 {t0:%a %d %b %Y %H:%M} UTC, now {clock_label(t0, now)}"]
-    if state.opened is not None:
-        lines.append(f"Release {state.opened.release.version} to {state.opened.environment}")
+    release = f", release {state.opened.release.version} to {state.opened.environment}" if state.opened else ""
+    lines = [f"Launch `{state.launch}`{release}", f"T0 {t0:%a %d %b %Y %H:%M} UTC"]
     if deadline is not None:
-        lines.append(f"Decide by {deadline:%H:%M:%S} UTC ({clock_label(t0, deadline)})")
-    return lines
+        lines.append(f"Decide by {deadline:%a %d %b %H:%M:%S} UTC ({clock_label(t0, deadline)})")
+    # What stands above a form is written once, and people may come to it days later.
+    return [*lines, f"As of {clock_label(t0, now)}; `tminus status` has the newest"]
 
 
-def _standing(plan: Plan, state: LaunchState, checks: Sequence[str], now: datetime) -> str:
-    if not checks:
-        return "see the open points"
-    named = [check for check in plan.checks if check.id in checks]
-    standings = [gates.standing(check, state.check(check.id), now).value for check in named]
-    return ", ".join(f"{standings.count(kind)} {kind}" for kind in dict.fromkeys(standings))
+def _standing(plan: Plan, state: LaunchState, gate: Gate, criterion: Criterion, now: datetime) -> str:
+    points = gates.unmet_of(plan, state, gate, criterion, now)
+    if points is None:
+        return "for people to judge"
+    return f"{len(points)} open" if points else "met"
 
 
 def _ballot_line(plan: Plan, state: LaunchState, gate: Gate) -> str:
     current = state.gate(gate.id)
-    cast = [_told(ballot.person, ballot.seat, ballot.decision, ballot.reason) for ballot in current.ballots.values()]
+    cast = [
+        f"- {person} as {_title(plan, ballot.seat)}: **{ballot.decision.value}**{_because(ballot.reason)}"
+        for person, ballot in current.ballots.items()
+    ]
     missing = [_title(plan, seat) for seat in gates.missing_seats(gate, current)]
     return "\n".join([*cast, f"- not yet: {', '.join(missing)}" if missing else "- every seat has voted"])
 
 
-def _told(person: str, seat: str, decision: Decision, reason: str) -> str:
-    return f"- {person} ({seat}): **{decision.value}**{f', {_cell(reason)}' if reason else ''}"
+def _because(reason: str) -> str:
+    return f", {_cell(reason)}" if reason else ""
 
 
 def _title(plan: Plan, role: str) -> str:

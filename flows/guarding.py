@@ -29,8 +29,8 @@ class GuardHandler:
         events: list[AnyEvent] = []
         changes: list[tuple[Guard, GuardReading]] = []
         for guard in due.guards:
-            conductor.memory.sampled[guard.id] = now
             reading, baseline = rulings[guard.id]
+            conductor.memory.sampled[guard.id], conductor.memory.values[guard.id] = now, reading.value
             if baseline is not None:
                 events.append(baseline)
             if guard.id not in known or known[guard.id].state is not reading.state:

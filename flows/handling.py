@@ -6,29 +6,36 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
-from flows.artifacts import show_gate
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
+from flows.exposing import ExposureHandler
+from flows.gate_handling import GateHandler
 from flows.guarding import GuardHandler
 from flows.speaking import Speaker
-from launch import gates
 from launch.agenda import (
+    AdvanceStep,
     AnnounceDecision,
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     Due,
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
+    TakeSnapshot,
 )
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
@@ -36,11 +43,10 @@ from launch.events import (
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
-    GateDecided,
-    GateExtended,
-    GateOpened,
     PhaseEnded,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     WentLive,
 )
 from launch.readings import Scalar
@@ -63,7 +69,9 @@ class PhaseHandler:
         self.scope = scope
         self.callbacks = callbacks
         self.effects = EffectHandler(conductor)
+        self.exposure = ExposureHandler(conductor)
         self.speaker = Speaker(conductor)
+        self.gates = GateHandler(conductor, self.speaker)
         self.guards = GuardHandler(conductor, self.speaker)
 
     async def __call__(self, due: object) -> Doing:
@@ -78,75 +86,36 @@ class PhaseHandler:
             case DoEffect():
                 return await self.effects.do(due)
             case OpenGate():
-                return self._open_gate(due)
+                return self.gates.open(due)
             case CallSeats():
-                return await self._call_seats(due)
+                return await self.gates.call(due)
             case AnnounceDecision():
-                return await self._announce(due)
+                return await self.gates.announce(due)
             case SettleGate():
-                return self._settle(due)
+                return self.gates.settle(due)
             case SampleGuards():
                 return await self.guards.sample(due)
             case PostUpdate():
                 return await self.speaker.update(due)
             case FireTrigger():
                 return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case PromoteTrigger():
+                return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+            case ClearTrigger():
+                return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
             case StartRollback():
                 await self.callbacks.roll_back(due.trigger, due.tier, due.because)
                 return Doing()
             case MeasureCriterion():
                 return await self._measure(due)
+            case TakeSnapshot() | ReadExposure() | SampleStep() | AdvanceStep() | HoldStep():
+                return await self.exposure.do(due)
             case GoLive():
                 return Doing([WentLive()])
             case EndScope():
                 return self._end(due)
             case _:
                 assert_never(due)
-
-    def _open_gate(self, due: OpenGate) -> Doing:
-        conductor, gate = self.conductor, due.gate
-        now, state = conductor.now(), conductor.reader.state
-        deadline = now + gate.window
-        event = GateOpened(
-            gate=gate.id,
-            opening=due.opening,
-            plan_hash=state.opened.plan_hash if state.opened else "",
-            evidence_hash=gates.evidence_hash(conductor.plan, state, gate, now),
-            deadline=deadline,
-            because=due.because,
-        )
-
-        return Doing([event])
-
-    async def _call_seats(self, due: CallSeats) -> Doing:
-        conductor, gate = self.conductor, due.gate
-        deadline = conductor.reader.state.gate(gate.id).deadline or conductor.now() + gate.window
-        links = await conductor.stage.people.ask_for_ballots(
-            conductor.launch,
-            conductor.plan,
-            gate,
-            due.opening,
-            deadline,
-        )
-        conductor.memory.asked_people.add(f"{gate.id}/{due.opening}")
-        conductor.reader.refresh()
-        await show_gate(conductor.plan, conductor.reader.state, gate, conductor.now())
-        return Doing(list(await self.speaker.gate_opened(gate, due.opening, links)))
-
-    async def _announce(self, due: AnnounceDecision) -> Doing:
-        conductor = self.conductor
-        await show_gate(conductor.plan, conductor.reader.state, due.gate, conductor.now())
-        decided = conductor.reader.state.gate(due.gate.id)
-        return Doing(list(await self.speaker.gate_decided(due.gate, due.key, decided)))
-
-    def _settle(self, due: SettleGate) -> Doing:
-        opening = self.conductor.reader.state.gate(due.gate.id).opening
-        if due.ruling.decision is None:
-            extended = due.ruling.extended_to or self.conductor.now()
-            return Doing([GateExtended(gate=due.gate.id, deadline=extended)])
-        event = GateDecided(gate=due.gate.id, opening=opening, decision=due.ruling.decision, reason=due.ruling.reason)
-        self.conductor.write_if_unchanged(event)
-        return Doing()
 
     async def _measure(self, due: MeasureCriterion) -> Doing:
         conductor, criterion = self.conductor, due.criterion

@@ -85,12 +85,23 @@ async def open_launch(  # noqa: PLR0917  one field of the form each
         opened_by: Your id in the plan.
 
     """
-    path = f"{plan}.yaml"
-    loaded = load_plan((files("plans") / path).read_text(encoding="utf-8"), f"plans/{path}")
-    named = {one.service: one.version for one in services}
-    release = Release(version=version, commit=commit, services=_versions(loaded.plan) | named)
-    launch = await open_and_schedule(Opening(loaded, f"plans/{path}", release, t0, environment, opened_by))
+    loaded, path = named_plan(plan)
+    release = named_release(loaded.plan, version, services, commit)
+    launch = await open_and_schedule(Opening(loaded, path, release, t0, environment, opened_by))
     return Completed(message=f"{launch} is open; T0 is {t0:%a %d %b %Y %H:%M %Z}", name="Opened")
+
+
+def named_plan(name: str) -> tuple[Loaded, str]:
+    """A plan that comes with tminus, and its path."""
+    path = f"plans/{name}.yaml"
+    return load_plan((files("plans") / f"{name}.yaml").read_text(encoding="utf-8"), path), path
+
+
+def named_release(plan: Plan, version: str, services: list[ServiceVersion], commit: str) -> Release:
+    """The release of a form: services that are not named get the plan's versions."""
+    versions = {service.id: service.version for service in plan.rollout.services if service.version}
+    named = {one.service: one.version for one in services}
+    return Release(version=version, commit=commit, services=versions | named)
 
 
 async def open_and_schedule(opening: Opening) -> str:
@@ -98,16 +109,22 @@ async def open_and_schedule(opening: Opening) -> str:
 
     Raises `PlanError` for a block that is not there, `RefusedError` and `AlreadyOpenError` for what the rules refuse.
     """
-    await _resolve_blocks(opening.plan.plan, opening.environment)
     speed = float(await Variable.aget(SPEED, default=1.0) or 1.0)
-    stage, launch = await asyncio.to_thread(_open, opening, speed)
-    await _wait_for_world(opening.environment, launch)
+    stage, launch = await open_here(opening, speed)
     await schedule_phases(stage, launch)
     if isinstance(stage.clock, CompressedClock):
         state = fold(stage.ledger.records(launch))
         later = [moment for moment in stops(opening.plan.plan, state) if moment > stage.clock.now()]
         stage.clock.hurry(min(later, default=opening.t0))
     return launch
+
+
+async def open_here(opening: Opening, speed: float = 1.0) -> tuple[Stage, str]:
+    """Opens the launch in this server's ledger and schedules nothing. Raises as `open_and_schedule`."""
+    await _resolve_blocks(opening.plan.plan, opening.environment)
+    stage, launch = await asyncio.to_thread(_open, opening, speed)
+    await _wait_for_world(opening.environment, launch)
+    return stage, launch
 
 
 def _open(opening: Opening, speed: float) -> tuple[Stage, str]:
@@ -165,7 +182,3 @@ async def _resolve_blocks(plan: Plan, environment: str) -> None:
 _PAGE = 200
 _LOOK_SECONDS = 0.5
 _LOOKS = 240
-
-
-def _versions(plan: Plan) -> dict[str, str]:
-    return {service.id: service.version for service in plan.rollout.services if service.version}

@@ -7,7 +7,8 @@ from datetime import timedelta
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.artifacts import show_checklist, show_rollout
+from flows.artifacts import show_course
+from flows.board import PhaseBoard
 from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
 from flows.stage import RunKind, Stage
@@ -45,9 +46,9 @@ async def run_phase(stage: Stage, launch: str, phase: FlowPhase) -> State[None]:
     conductor.begin(phase)
     scope = Scope(phase=phase)
     handler = PhaseHandler(conductor, scope, _callbacks(conductor))
-    await _show(conductor, phase)
-    result = await conductor.conduct(scope, handler)
-    await _show(conductor, phase)
+    board = PhaseBoard(conductor, phase)
+    board.renew()
+    result = await conductor.conduct(scope, handler, board)
     if isinstance(result, Handover):
         return await _hand_over(conductor, KIND_OF[phase], result, phase.value)
     await _follow_up(conductor, phase)
@@ -63,13 +64,6 @@ async def run_checkpoint(stage: Stage, launch: str, checkpoint: str) -> State[No
     if isinstance(result, Handover):
         return await _hand_over(conductor, RunKind.CHECKPOINT, result, checkpoint)
     return _state_of(conductor, result, checkpoint)
-
-
-async def _show(conductor: Conductor, phase: FlowPhase) -> None:
-    """Renews what the Prefect UI shows of this phase: its checklist, and the progress of the rollout."""
-    state = conductor.reader.state
-    await show_checklist(conductor.plan, state, phase, conductor.now())
-    await show_rollout(conductor.plan, state)
 
 
 def _callbacks(conductor: Conductor) -> Callbacks:
@@ -93,6 +87,13 @@ async def _follow_up(conductor: Conductor, phase: FlowPhase) -> None:
     if phase is FlowPhase.COUNTDOWN and conductor.reader.state.live_at is not None:
         await schedule_checkpoints(conductor)
     await close_if_over(conductor)
+    await draw(conductor)
+
+
+async def draw(conductor: Conductor) -> None:
+    """Shows the course of the launch so far. Nobody opens the server of a rehearsal, so nothing is drawn there."""
+    if conductor.stage.patient:
+        await show_course(conductor.plan, conductor.stage.ledger.records(conductor.launch))
 
 
 async def close_if_over(conductor: Conductor) -> None:
@@ -175,5 +176,6 @@ def _state_of(conductor: Conductor, result: Finished, what: str) -> State[None]:
     if result.decision is Decision.NO_GO:
         reason = conductor.reader.state.outcome_reason
         return Completed(message=f"{what} ended NO-GO {reason}".strip(), name="NoGo")
+    ended = f"ended {result.decision.value}" if result.decision is not None else "is over"
     told = f"; the launch is {outcome.value}" if outcome else ""
-    return Completed(message=f"{what} is over{told}")
+    return Completed(message=f"{what} {ended}{told}")

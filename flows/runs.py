@@ -35,7 +35,7 @@ def kind_tag(kind: RunKind) -> str:
 
 
 def gate_tag(gate: str, opening: int) -> str:
-    """Tag of the ballot runs of one opening of a gate."""
+    """Tag of the ballot and wake runs of one opening of a gate."""
     return f"gate:{gate}/{opening}"
 
 
@@ -170,6 +170,13 @@ async def close_forms(client: PrefectClient, launch: str, gate: str, opening: in
     for run in await runs_with(client, [launch_tag(launch), gate_tag(gate, opening)], [StateType.PAUSED]):
         if str(run.id) != but and kind_tag(RunKind.BALLOT) in run.tags:
             await client.set_flow_run_state(run.id, Cancelled(message="the gate is decided"), force=True)
+
+
+async def call_off_wakes(client: PrefectClient, launch: str, gate: str, opening: int) -> None:
+    """Cancels the runs that were to wake a phase at a gate's deadline, once the phase has been woken before it."""
+    tags = [launch_tag(launch), gate_tag(gate, opening), kind_tag(RunKind.WAKE)]
+    for run in await runs_with(client, tags, [StateType.SCHEDULED]):
+        await client.set_flow_run_state(run.id, Cancelled(message="the gate is decided"), force=True)
 
 
 def _pause_key(run: FlowRun) -> str:

@@ -34,6 +34,8 @@ class RunKind(StrEnum):
     ATTEST = "attest"
     WAKE = "wake"
     RECOVER = "recover"
+    OPEN_DRILL = "open-drill"
+    DRILL = "drill"
 
 
 class People(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from launch.events import Decision
 from launch.model import Model
 from launch.plan import Check, DeadlineOutcome, Gate, GateStyle, Mode, Plan
 from launch.plan.execution import ActionRole
+from launch.plan.gates import Criterion
 from launch.plan.schedule import FlowPhase
 from launch.state import CheckState, GateState, LaunchState
 from launch.verdicts import Verdict
@@ -65,10 +67,21 @@ def checks_before(plan: Plan, gate: Gate) -> list[Check]:
 
 def unmet(plan: Plan, state: LaunchState, gate: Gate, now: datetime) -> list[str]:
     """One sentence for each thing that keeps the gate from GO; empty when every criterion is met."""
+    return _unmet(plan, state, gate, gate.criteria, now)
+
+
+def unmet_of(plan: Plan, state: LaunchState, gate: Gate, criterion: Criterion, now: datetime) -> list[str] | None:
+    """What is unmet of one criterion; None where the plan names nothing to go by, so that people judge it."""
+    if not (criterion.checks or criterion.actions or criterion.all_before):
+        return None
+    return _unmet(plan, state, gate, [criterion], now)
+
+
+def _unmet(plan: Plan, state: LaunchState, gate: Gate, criteria: Sequence[Criterion], now: datetime) -> list[str]:
     checks = {check.id: check for check in plan.checks}
     wanted: dict[str, Check] = {}
     actions: set[str] = set()
-    for criterion in gate.criteria:
+    for criterion in criteria:
         wanted |= {check: checks[check] for check in criterion.checks}
         actions |= set(criterion.actions)
         if criterion.all_before:
@@ -99,6 +112,7 @@ def refusal(
     person: str,
     reason: str,
     decision: Decision,
+    now: datetime,
 ) -> str:
     """Why a ballot does not count, in one sentence; empty if it does."""
     if state.outcome is not None:
@@ -112,11 +126,27 @@ def refusal(
         return f"gate {gate_id!r} is not open{decided}"
     if opening != current.opening:
         return f"this form belongs to opening {opening} of gate {gate_id!r}, which is now at opening {current.opening}"
+    late = too_late(gate, current, now)
+    if late:
+        return late
     if decision is Decision.NO_GO and not reason.strip():
         return "a NO-GO needs a reason"
     if decision is Decision.HOLD:
         return "HOLD is not a ballot; use the hold command, or vote NO-GO with a reason"
     return _unseated(plan, gate, current, seat, person)
+
+
+def too_late(gate: Gate, current: GateState, now: datetime) -> str:
+    """Why a ballot comes too late for an open gate, in one sentence; empty in time.
+
+    At its deadline a gate becomes what the plan says, also when nobody has written that down yet. One that extends
+    itself still takes ballots.
+    """
+    if current.deadline is None or now < current.deadline:
+        return ""
+    if gate.at_deadline is DeadlineOutcome.EXTEND and current.extensions < gate.extensions:
+        return ""
+    return f"the deadline of gate {gate.id!r} passed at {current.deadline:%H:%M:%S} UTC; it takes no more ballots"
 
 
 def _unseated(plan: Plan, gate: Gate, current: GateState, seat: str, person: str) -> str:

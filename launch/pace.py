@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from launch.agenda import moment_of, phase_start
@@ -11,7 +11,7 @@ from launch.plan import FlowPhase, Plan
 from launch.state import LaunchState
 
 DWELL = timedelta(seconds=20)
-"""How long the clock stays at natural speed where another run begins: starting its process takes seconds of wall."""
+"""How long the clock waits at natural speed for a run that begins: starting its process takes seconds of wall."""
 
 
 class Pace:
@@ -79,11 +79,20 @@ class Pace:
 
 def stops(plan: Plan, state: LaunchState) -> Sequence[datetime]:
     """Moments at which a run of its own begins: every phase and every checkpoint."""
+    return sorted(moment for moment, _ in _beginnings(plan, state))
+
+
+def _beginnings(plan: Plan, state: LaunchState) -> Iterator[tuple[datetime, bool]]:
+    """Each such moment, and whether the run that begins there is known to have begun."""
     if state.t0 is None:
-        return ()
-    starts = [phase_start(plan, state, phase) for phase in FlowPhase]
-    points = [moment_of(state, point.offset) for point in plan.checkpoints] if state.live_at else []
-    return sorted(moment for moment in (*starts, *points) if moment is not None)
+        return
+    for phase in FlowPhase:
+        start = phase_start(plan, state, phase)
+        if start is not None:
+            yield start, state.phase(phase).started_at is not None
+    if state.live_at is not None:
+        for point in plan.checkpoints:
+            yield moment_of(state, point.offset), point.id in state.checkpoints
 
 
 def drives(state: LaunchState, phase: FlowPhase | None) -> bool:
@@ -102,11 +111,11 @@ def drives(state: LaunchState, phase: FlowPhase | None) -> bool:
 def hurry_to(plan: Plan, state: LaunchState, now: datetime, wanted: datetime) -> datetime | None:
     """How far the clock may run fast towards `wanted`; None while it must keep its natural speed.
 
-    An open gate asks people, who live at natural speed; so does the run that begins at a stop.
+    An open gate asks people, who live at natural speed; so does the run that begins at a stop, until it has begun.
     """
     if any(gate.open for gate in state.gates.values()):
         return None
-    beginnings = stops(plan, state)
-    if any(stop <= now < stop + DWELL for stop in beginnings):
+    beginnings = list(_beginnings(plan, state))
+    if any(stop <= now < stop + DWELL and not begun for stop, begun in beginnings):
         return None
-    return min([wanted, *(stop for stop in beginnings if stop > now)])
+    return min([wanted, *(stop for stop, _ in beginnings if stop > now)])

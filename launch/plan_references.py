@@ -61,6 +61,7 @@ _REFERENCES: dict[str, tuple[str, ...]] = {
     "rollback.procedures[].if_sicker": ("gates",),
     "rollback.procedures[].steps[].requires[]": ("checks",),
     "rollback.procedures[].steps[].approval": ("gates",),
+    "rollback.procedures[].steps[].takes_back[]": ("actions",),
     "rollback.authority[].who[]": ("roles",),
     "rollback.authority[].executor[]": ("roles",),
     "rollback.authority[].verifier[]": ("roles",),

@@ -10,6 +10,8 @@ from launch.plan_references import broken_references
 from launch.rules.decisions import broken_decisions
 from launch.rules.effects import broken_effects
 from launch.rules.moments import broken_moments
+from launch.rules.rollbacks import broken_rollbacks
+from launch.rules.rollout import broken_rollout
 from launch.rules.watching import remarks_on_guards
 from launch.rules.wiring import broken_wiring
 from launch.rules.wording import broken_wording
@@ -29,9 +31,15 @@ CODES: dict[str, str] = {
     "P210": "a seat that the plan's people cannot fill",
     "P211": "two gates that decide one thing",
     "P212": "a gate or trigger that nothing can decide",
+    "P213": "an authority that does not fit the gate which decides its tier",
+    "P214": "a trigger or promotion that nobody can decide",
+    "P215": "a gate of a rollback that does not lead where it must",
+    "P216": "a rollback procedure that cannot do what it says",
     "P220": "actions that wait for each other",
     "P221": "an undo that undoes nothing",
-    "P222": "services or groups that wait for each other",
+    "P222": "services or groups that wait for each other, or make actions do so",
+    "P223": "a step of the rollout that can never be entered or left, or is out of order",
+    "P224": "a gate or guard that a step or an action asks and that cannot answer it",
     "P230": "a ballot (in a ballots file) of somebody who has no seat there",
     "P231": "an attestation (in a ballots file) of a check that is measured",
     "P240": "a threshold on a metric that none of its probes measures",
@@ -61,6 +69,8 @@ def _broken(plan: Plan) -> Iterator[PlanFinding]:
     yield from broken_references(plan)
     yield from broken_moments(plan)
     yield from broken_decisions(plan)
+    yield from broken_rollbacks(plan)
     yield from broken_effects(plan)
+    yield from broken_rollout(plan)
     yield from broken_wiring(plan)
     yield from broken_wording(plan)

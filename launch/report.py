@@ -15,7 +15,7 @@ from launch.ledger import Record, event_hash
 from launch.moments import clock_label, format_duration, format_offset
 from launch.plan import Check, Plan
 from launch.plan.execution import ActionRole
-from launch.report_rollback import rollback_section
+from launch.report_rollback import rollback_section, told_of_triggers
 from launch.report_text import NOTHING, instant, section, span, table, unknown
 from launch.state import LaunchState, fold
 from launch.verdicts import Verdict
@@ -142,11 +142,8 @@ class _Report:
             (self.at(record.at), event.guard, event.state.value, _number(event.value), event.query)
             for record, event in self._all(events.GuardChanged)
         ]
-        fired = [(self.at(record.at), event.trigger, event.because) for record, event in self._all(events.TriggerFired)]
         body = table(("When", "Guard", "State", "Value", "Query"), rows)
-        if fired:
-            body += ["### Triggers", "", *table(("When", "Trigger", "Because"), fired)]
-        return section("Guards", body)
+        return section("Guards", body, told_of_triggers(self.records, self.zone))
 
     def checkpoints(self) -> list[str]:
         missed = {event.checkpoint: event.missed for _, event in self._all(events.CheckpointEnded)}

@@ -1,8 +1,9 @@
-"""The report's section on the rollback: who set it off, how long each stretch took, what is left over."""
+"""The report on triggers and the rollback: who set it off, how long each stretch took, what is left over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from launch import events
@@ -11,7 +12,7 @@ from launch.ledger import Record
 from launch.moments import format_duration
 from launch.plan import Plan
 from launch.report_text import NOTHING, instant, section, span, table, unknown
-from launch.rollback import procedure_of
+from launch.rollback_times import Took, rollback_times
 from launch.state import LaunchState, RollbackState
 
 
@@ -23,16 +24,15 @@ def rollback_section(plan: Plan, state: LaunchState, records: Sequence[Record], 
     claimed = next(at for at, record in enumerate(records) if isinstance(record.event, events.RollbackClaimed))
     undone = [record.event.action for record in records[claimed:] if isinstance(record.event, events.EffectBegun)]
     first = next((record.at for record in records[claimed:] if isinstance(record.event, events.EffectBegun)), None)
-    procedure = procedure_of(plan, back.trigger)
-    budget = procedure.restore_within if procedure else None
-    target = format_duration(budget) if budget else unknown("the plan gives no figure")
+    times = rollback_times(plan, back)
     rows = [
         ("Outcome", back.outcome.value if back.outcome else unknown("it has not ended")),
         ("Set off by", f"{back.trigger} ({back.tier}), {back.by}: {_because(state, back.trigger)}"),
+        ("Procedure", times.procedure),
         ("Claimed", instant(back.claimed_at, zone)),
         ("First undo after", span(back.claimed_at, first)),
-        ("Service restored after", f"{span(back.claimed_at, back.restored_at)} (target {target})"),
-        ("Complete after", span(back.claimed_at, back.ended_at)),
+        ("Service restored after", _took(times.restored)),
+        ("Complete after", _took(times.complete)),
         ("Not restored", ", ".join(back.failed) or ("nothing" if back.restored_at else unknown("not verified"))),
     ]
     steps = [_step(state, key, zone) for key in dict.fromkeys(undone)]
@@ -47,6 +47,39 @@ def rollback_section(plan: Plan, state: LaunchState, records: Sequence[Record], 
         ["### Residue", ""],
         _residue(back),
     )
+
+
+def told_of_triggers(records: Sequence[Record], zone: ZoneInfo) -> list[str]:
+    """When triggers fired, became graver or cleared; empty where none ever did."""
+    told = [(instant(record.at, zone), *row) for record in records if (row := _trigger(record.event))]
+    return ["### Triggers", "", *table(("When", "Trigger", "", "Because"), told)] if told else []
+
+
+def _trigger(event: events.Event) -> tuple[str, str, str] | None:
+    match event:
+        case events.TriggerFired():
+            return event.trigger, "fired", event.because
+        case events.TriggerPromoted():
+            return event.trigger, f"became {event.tier.value}", event.because
+        case events.TriggerCleared():
+            return event.trigger, "cleared", event.because
+        case _:
+            return None
+
+
+def _took(one: Took) -> str:
+    """`12m (within 20m)`, `35m (5m over 30m)`, and what is not known as such."""
+    if one.within is None:
+        budget = f"target {unknown('the plan gives no figure')}"
+    elif one.over is not None:
+        budget = f"{_rounded(one.over)} over {format_duration(one.within)}"
+    else:
+        budget = f"{'within' if one.took is not None else 'target'} {format_duration(one.within)}"
+    return f"{_rounded(one.took) if one.took is not None else NOTHING} ({budget})"
+
+
+def _rounded(duration: timedelta) -> str:
+    return format_duration(timedelta(seconds=round(duration.total_seconds())))
 
 
 def _step(state: LaunchState, key: str, zone: ZoneInfo) -> tuple[str, ...]:

@@ -59,8 +59,10 @@ class LaunchState:
         self.baselines: dict[str, events.BaselineRecorded] = {}
         self.triggers: dict[str, TriggerState] = {}
         self.snapshot: events.SnapshotTaken | None = None
+        self.snapshot_at: datetime | None = None
         self.steps: dict[int, StepState] = {}
         self.exposure_hold: events.ExposureHeld | None = None
+        self.released_at: datetime | None = None
         self.messages: dict[str, str] = {}
         self.checkpoints: dict[str, datetime] = {}
         self.criteria: dict[str, events.CriterionMeasured] = {}
@@ -96,6 +98,11 @@ class LaunchState:
         """The phase so far."""
         return self.phases.get(phase) or PhaseState()
 
+    def _answers(self, check: str) -> list[CheckState]:
+        """Where an answer is kept: with all of them, and with those since the rollback was claimed."""
+        kept = [self.checks] if self.rollback is None else [self.checks, self.rollback.answers]
+        return [answers.setdefault(check, CheckState()) for answers in kept]
+
     @singledispatchmethod
     def _take(self, event: events.Event, at: datetime) -> None:
         """Events that only the report reads change nothing here."""
@@ -118,7 +125,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.HoldLifted, at: datetime) -> None:
-        self.hold = None
+        self.hold, self.released_at = None, at
 
     @_take.register
     def _(self, event: events.PhaseStarted, at: datetime) -> None:
@@ -135,20 +142,20 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.CheckJudged, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.verdict, check.sentence, check.judged_at = event.verdict, event.sentence, at
-        check.asked += 1
+        for check in self._answers(event.check):
+            check.verdict, check.sentence, check.judged_at = event.verdict, event.sentence, at
+            check.asked += 1
 
     @_take.register
     def _(self, event: events.CheckAttested, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.attested, check.attested_by, check.attested_at = event.verdict, event.person, at
-        check.evidence = event.evidence
+        for check in self._answers(event.check):
+            check.attested, check.attested_by, check.attested_at = event.verdict, event.person, at
+            check.evidence = event.evidence
 
     @_take.register
     def _(self, event: events.CheckWaived, at: datetime) -> None:
-        check = self.checks.setdefault(event.check, CheckState())
-        check.waived_until, check.waived_by = event.until, event.person
+        for check in self._answers(event.check):
+            check.waived_until, check.waived_by = event.until, event.person
 
     @_take.register
     def _(self, event: events.EffectBegun, at: datetime) -> None:
@@ -176,8 +183,8 @@ class LaunchState:
     @_take.register
     def _(self, event: events.GateExtended, at: datetime) -> None:
         gate = self.gates[event.gate]
+        gate.extensions += gate.deadline is None or event.deadline > gate.deadline
         gate.deadline = event.deadline
-        gate.extensions += 1
 
     @_take.register
     def _(self, event: events.BallotCast, at: datetime) -> None:
@@ -200,7 +207,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.TriggerFired, at: datetime) -> None:
-        self.triggers[event.trigger] = TriggerState(at, event.because)
+        self.triggers[event.trigger] = TriggerState(at, event.because, by=event.by)
 
     @_take.register
     def _(self, event: events.TriggerCleared, at: datetime) -> None:
@@ -218,7 +225,14 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.SnapshotTaken, at: datetime) -> None:
-        self.snapshot = event
+        """A later record adds what was missing; what was recorded first stays, it is from before the change."""
+        known = self.snapshot
+        states = event.states | known.states if known is not None else event.states
+        readings = event.readings | known.readings if known is not None else event.readings
+        missing = (known.missing if known is not None else {}) | event.missing
+        missing = {name: why for name, why in missing.items() if name not in states and name not in readings}
+        self.snapshot = event.model_copy(update={"states": states, "readings": readings, "missing": missing})
+        self.snapshot_at = at
 
     @_take.register
     def _(self, event: events.ExposureSeen, at: datetime) -> None:
@@ -251,7 +265,7 @@ class LaunchState:
 
     @_take.register
     def _(self, event: events.ExposureReleased, at: datetime) -> None:
-        self.exposure_hold = None
+        self.exposure_hold, self.released_at = None, at
 
     @_take.register
     def _(self, event: events.MessageSent, at: datetime) -> None:
@@ -280,7 +294,7 @@ class LaunchState:
     @_take.register
     def _(self, event: events.RollbackClaimed, at: datetime) -> None:
         if self.rollback is None:
-            self.rollback = RollbackState(event.trigger, event.tier, event.by, event.run, at)
+            self.rollback = RollbackState(event.trigger, event.tier, event.by, event.run, at, event.procedure)
         else:
             self.rollback.run = event.run
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from launch import gates
-from launch.agenda import moment_of
+from launch.calendar import moment_of
 from launch.events import Decision, GuardState
+from launch.exposure import hold_left, live_exposure, rule
 from launch.model import Model
-from launch.moments import clock_label, format_duration
+from launch.moments import Duration, clock_label, format_duration
 from launch.plan import ActionRole, Mode, Plan
+from launch.snapshot import unrecorded
 from launch.state import LaunchState
+from launch.steps import current_step
 
 _UPCOMING = 6
 
@@ -45,6 +48,20 @@ class GuardLine(Model):
     value: float | None = None
 
 
+class StepLine(Model):
+    """The step of the rollout that is entered, or comes next. `exposure` is what was read back last."""
+
+    n: int
+    target: str
+    percent: float | None = None
+    exposure: float | None = None
+    entered: datetime | None = None
+    hold_left: Duration
+    clean: int
+    clean_needed: int
+    held: str = ""
+
+
 class Upcoming(Model):
     """Something that will happen."""
 
@@ -70,6 +87,7 @@ class Status(Model):
     checks: dict[str, int]
     gates: tuple[GateLine, ...]
     guards: tuple[GuardLine, ...]
+    step: StepLine | None = None
     next: tuple[Upcoming, ...]
     blocks: tuple[str, ...]
 
@@ -94,6 +112,7 @@ def status(plan: Plan, state: LaunchState, now: datetime) -> Status:
         checks=_counts(plan, state, now),
         gates=tuple(_gate_lines(plan, state, now)),
         guards=tuple(GuardLine(id=key, state=one.state.value, value=one.value) for key, one in state.guards.items()),
+        step=_step(plan, state, now) if not state.outcome else None,
         next=tuple(sorted(_upcoming(plan, state, now), key=lambda one: one.at)[:_UPCOMING])
         if not state.outcome
         else (),
@@ -140,6 +159,24 @@ def _gate_lines(plan: Plan, state: LaunchState, now: datetime) -> Iterator[GateL
         )
 
 
+def _step(plan: Plan, state: LaunchState, now: datetime) -> StepLine | None:
+    step = current_step(plan, state)
+    if step is None:
+        return None
+    view = state.step(step.n)
+    return StepLine(
+        n=step.n,
+        target=step.target,
+        percent=step.percent,
+        exposure=live_exposure(state),
+        entered=view.entered_at,
+        hold_left=hold_left(state, step, now),
+        clean=view.clean,
+        clean_needed=step.clean_samples,
+        held=rule(plan, state, step, now).held,
+    )
+
+
 def _upcoming(plan: Plan, state: LaunchState, now: datetime) -> Iterator[Upcoming]:
     """What has a moment, has not happened yet, and will."""
     origin = state.live_at or state.t0
@@ -162,6 +199,10 @@ def _blocks(plan: Plan, state: LaunchState, now: datetime) -> Iterator[str]:
     for flow_phase, phase in state.phases.items():
         if phase.decision is Decision.NO_GO:
             yield f"phase {flow_phase.value} ended NO-GO: {phase.reason or 'no reason recorded'}"
+    step = _step(plan, state, now)
+    if step is not None and step.held:
+        yield f"step {step.n} ({step.target}) stays: {step.held}"
+    yield from _unrecorded(plan, state)
     for gate in plan.gates:
         current = state.gate(gate.id)
         if current.open and current.deadline is not None:
@@ -173,3 +214,10 @@ def _blocks(plan: Plan, state: LaunchState, now: datetime) -> Iterator[str]:
             yield f"gate {gate.id} decided {current.decision.value}: {current.reason}"
     yield from (f"guard {key} is firing" for key, one in state.guards.items() if one.state is GuardState.FIRING)
     yield from (f"alarm: {alarm.what}: {alarm.detail}" for alarm in state.alarms)
+
+
+def _unrecorded(plan: Plan, state: LaunchState) -> Iterator[str]:
+    for action in plan.actions:
+        why = unrecorded(state, action)
+        if why:
+            yield f"{action.id} does not begin: {why}"

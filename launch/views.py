@@ -118,6 +118,9 @@ class RollbackState:
     by: str
     run: str
     claimed_at: datetime
+    procedure: str = ""
+    answers: dict[str, CheckState] = field(default_factory=dict)
+    """Answers since the claim: what was found before is nothing that a step may stand on."""
     skipped: dict[str, events.UndoSkipped] = field(default_factory=dict)
     restored_at: datetime | None = None
     failed: tuple[str, ...] = ()
@@ -155,9 +158,13 @@ class StepState:
 
 @dataclass
 class TriggerState:
-    """A trigger that fired: since when, why, and the tier it was promoted to (None: its own)."""
+    """A trigger that fired: since when, why, the tier it was promoted to (None: its own), who reported it.
+
+    `by` is empty for what was measured.
+    """
 
     fired_at: datetime
     because: str
     tier: Tier | None = None
     promoted_at: datetime | None = None
+    by: str = ""

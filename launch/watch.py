@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from launch.agenda import (
+    AskCheck,
     AskPeople,
     CallSeats,
     DoEffect,
     Due,
+    MeasureCriterion,
     Memory,
+    ReadExposure,
     SampleGuards,
     Scope,
     agenda,
@@ -19,10 +22,12 @@ from launch.agenda import (
 )
 from launch.events import Decision
 from launch.model import Model
+from launch.moments import format_duration
 from launch.plan import FlowPhase, Plan
 from launch.rollback import procedure_of
-from launch.rollback_agenda import rollback_agenda
+from launch.rolling_back import rollback_agenda
 from launch.state import LaunchState
+from launch.steps import current_step, guards_of
 
 PATIENCE = timedelta(seconds=30)
 _FORWARD = (
@@ -43,6 +48,10 @@ class Overdue(Model):
     what: str
     detail: str
     attempt: int = 0
+    line: str = ""
+    """Things of one line are done side by side: while one after the other gets done, the line goes on."""
+    takes: timedelta = timedelta(0)
+    """How long it may take once it is begun; the patience comes after it."""
 
 
 def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
@@ -61,9 +70,27 @@ def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
         if state.phase(phase).started_at is None:
             found.append(Overdue(what=f"phase/{phase.value}", detail=f"{phase.value} should run and has not begun"))
             continue
+        found += _unsampled(plan, state, now, phase)
         look = agenda(plan, state, now, Scope(phase=phase), Memory())
         found += [_named(phase.value, due, state) for due in look.due if not _patient(state, due, now)]
     return found + _checkpoints(plan, state, now)
+
+
+def _unsampled(plan: Plan, state: LaunchState, now: datetime, phase: FlowPhase) -> list[Overdue]:
+    """The step that is entered and whose guards nobody looks at: whoever lives samples it at every interval."""
+    step = current_step(plan, state)
+    view = state.step(step.n) if step is not None else None
+    if step is None or view is None or view.entered_at is None or not guards_of(plan, step):
+        return []
+    if phase not in {FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION}:
+        return []
+    last = max(view.entered_at, view.sampled_at or view.entered_at)
+    if now <= last + plan.rollout.every:
+        return []
+    detail = (
+        f"step {step.n} is held and was last sampled at {last:%H:%M:%S}; every {format_duration(plan.rollout.every)}"
+    )
+    return [Overdue(what=f"{phase.value}/SampleStep/step-{step.n}", detail=detail, attempt=view.samples)]
 
 
 class Watch:
@@ -75,11 +102,25 @@ class Watch:
     def __init__(self, patience: timedelta = PATIENCE) -> None:
         self._patience = patience
         self._since: dict[tuple[str, int], datetime] = {}
+        self._lines: dict[tuple[str, int], str] = {}
 
     def look(self, found: Sequence[Overdue], wall: datetime) -> list[Overdue]:
-        """What to raise an alarm for now. What is not found at one look begins anew."""
-        self._since = {(one.what, one.attempt): self._since.get((one.what, one.attempt), wall) for one in found}
-        return [one for one in found if wall - self._since[one.what, one.attempt] > self._patience]
+        """What to raise an alarm for now, one for each line. What is not found at one look begins anew."""
+        lines = {(one.what, one.attempt): one.line or one.what for one in found}
+        going_on = {line for key, line in self._lines.items() if key not in lines}
+        self._since = {key: wall if line in going_on else self._since.get(key, wall) for key, line in lines.items()}
+        self._lines = lines
+        late: dict[str, list[Overdue]] = {}
+        for one in found:
+            if wall - self._since[one.what, one.attempt] > self._patience + one.takes:
+                late.setdefault(one.line or one.what, []).append(one)
+        return [_together(several) for several in late.values()]
+
+
+def _together(late: Sequence[Overdue]) -> Overdue:
+    """One alarm for a line: forty pages for one dead process would be thirty-nine too many."""
+    first, others = late[0], len(late) - 1
+    return first.model_copy(update={"detail": f"{first.detail} (and {others} more)"}) if others else first
 
 
 def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
@@ -90,7 +131,7 @@ def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
 
 def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
     """Due by the ledger, but maybe on its way: a form that is out, a sample that moved nothing, an effect under way."""
-    if isinstance(due, AskPeople | CallSeats | SampleGuards):
+    if isinstance(due, AskPeople | CallSeats | SampleGuards | ReadExposure):
         return True
     if isinstance(due, DoEffect):
         begun = state.effect(due.id).begun_at
@@ -109,7 +150,13 @@ def _named(where: str, due: object, state: LaunchState) -> Overdue:
         what=f"{where}/{kind}/{name}".rstrip("/"),
         detail=f"{told} is due and nobody does it",
         attempt=attempt,
+        line=f"{where}/{kind}",
+        takes=_QUESTION_TAKES if isinstance(due, AskCheck | MeasureCriterion) else timedelta(0),
     )
+
+
+_QUESTION_TAKES = timedelta(seconds=60)
+"""A system that hangs is asked four times, ten seconds each, with 14 to 21 seconds between."""
 
 
 _VERBS = {
@@ -120,8 +167,14 @@ _VERBS = {
     "SampleGuards": "sampling the guards",
     "PostUpdate": "posting the update",
     "FireTrigger": "firing trigger",
+    "PromoteTrigger": "promoting trigger",
+    "ClearTrigger": "clearing trigger",
     "StartRollback": "starting the rollback",
     "MeasureCriterion": "measuring",
+    "TakeSnapshot": "recording what is there before the first change",
+    "SampleStep": "sampling the step",
+    "AdvanceStep": "advancing the step",
+    "HoldStep": "holding the step",
     "GoLive": "going live",
     "EndScope": "ending the phase",
 }
@@ -144,9 +197,10 @@ _CHECKPOINT_TAKES = timedelta(hours=2)
 
 def _of_rollback(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
     rollback = state.rollback
-    procedure = procedure_of(plan, rollback.trigger) if rollback is not None else None
+    procedure = procedure_of(plan, rollback.trigger, rollback.procedure) if rollback is not None else None
     if rollback is None or rollback.ended_at is not None or procedure is None:
         return []
     look = rollback_agenda(plan, state, now, procedure, Memory())
-    waiting = [due for due in look.due if not (isinstance(due, DoEffect | AskPeople) and _patient(state, due, now))]
+    on_its_way = DoEffect | AskPeople | CallSeats
+    waiting = [due for due in look.due if not (isinstance(due, on_its_way) and _patient(state, due, now))]
     return [_named("rollback", due, state) for due in waiting]

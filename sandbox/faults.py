@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from launch.errors import PlanError
 from launch.moments import format_offset, parse_offset
 
-_FAULT = re.compile(r"^(?P<kind>[a-z0-9-]+)(?::(?P<target>[^@=]+))?@(?P<moment>T[^=]+)(?:=(?P<value>.+))?$")
+_FAULT = re.compile(r"^(?P<kind>[a-z0-9-]+)(?::(?P<target>[^@]+))?@(?P<moment>T[^=]+)(?:=(?P<value>.+))?$")
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,42 @@ def _fixed(value: JsonValue) -> Callable[[str | None], JsonValue]:
     return lambda _text: value
 
 
+def _sample(text: str | None) -> JsonValue:
+    if text is None:
+        raise ValueError("a series needs a value: a number, NaN, none or stale")
+    match text.lower():
+        case "none":
+            return None
+        case "nan":
+            return "NaN"
+        case "stale":
+            return "stale"
+        case _:
+            return float(text.removesuffix("%"))
+
+
 KINDS: dict[str, Kind] = {
-    "error-rate": Kind("share of failing requests", "product.error-rate", _percent, "error-rate@T+5m=8%"),
-    "latency": Kind("95th percentile of response times", "product.latency-ms", _milliseconds, "latency@T+10m=6s"),
+    "error-rate": Kind(
+        "share of failing requests on the release", "product.error-rate", _percent, "error-rate@T+5m=8%"
+    ),
+    "latency": Kind(
+        "95th percentile of response times of the release", "product.latency-ms", _milliseconds, "latency@T+10m=6s"
+    ),
     "no-data": Kind("metrics fall silent", "product.no-data", _fixed(True), "no-data@T+5m"),
+    "metric": Kind(
+        "any series takes a value: a number, NaN, none (it ends) or stale (no more samples)",
+        "metric.{target}",
+        _sample,
+        "metric:app:cpu:percent@T+10m=97",
+        needs_target=True,
+    ),
+    "pods-restart": Kind(
+        "pods of a track (canary or stable) restart, and their counters begin anew",
+        "product.restarts.{target}",
+        _fixed(1),
+        "pods-restart:canary@T+5m",
+        needs_target=True,
+    ),
     "pod-unready": Kind(
         "a service never gets ready",
         "cluster.unready.{target}",

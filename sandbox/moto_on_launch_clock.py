@@ -34,6 +34,7 @@ class Control:
     snapshot_outcome: str = "available"
     snapshot_kept_days: float = 0.0  # 0 keeps the tags as they were asked for
     invalidation_seconds: float = 30.0
+    recovery_point_seconds: float = 240.0
 
     def write(self, path: Path) -> None:
         """Replaces the file in one step: a reader never sees half of it."""
@@ -94,10 +95,10 @@ def failing(app: WSGIApplication, clock: LaunchClock) -> WSGIApplication:
 
 
 def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
-    """Gives snapshots and invalidations a duration and an outcome, and secrets the launch's time stamps."""
+    """Gives snapshots and invalidations a duration and an outcome, secrets and recovery points the launch's time."""
     import moto.secretsmanager.models as secrets_backend
     from moto.cloudfront.models import Invalidation
-    from moto.rds.models import DBSnapshot
+    from moto.rds.models import DBInstance, DBSnapshot
     from moto.s3.models import S3Backend
 
     replace(secrets_backend, "time", clock)
@@ -123,6 +124,10 @@ def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
     def invalidation_status(invalidation: Invalidation) -> str:
         return "InProgress" if age(invalidation.create_time) < clock.read().invalidation_seconds else "Completed"
 
+    def restorable_until(_instance: DBInstance) -> datetime:
+        control = clock.read()
+        return datetime.fromtimestamp(control.now - control.recovery_point_seconds, UTC)
+
     def ignore(_thing: object, _value: str) -> None:
         """Moto sets the final status at creation."""
 
@@ -142,6 +147,7 @@ def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
     replace(S3Backend, "put_object_lock_configuration", set_object_lock)
     replace(DBSnapshot, "status", property(snapshot_status, ignore))
     replace(DBSnapshot, "tags", property(snapshot_tags, keep_tags))
+    replace(DBInstance, "latest_restorable_time", property(restorable_until))
     replace(Invalidation, "status", property(invalidation_status, ignore))
 
 

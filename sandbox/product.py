@@ -16,6 +16,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
+from sandbox.exposure import Exposure
+from sandbox.tracks import Tracks, number
 from sandbox.world import World
 
 COMMIT = "4f1d2c9e8b7a6f5d4c3b2a190817263544536271"
@@ -108,6 +110,9 @@ class Product:
             "what users get: release or previous; errors, latency and broken features show only on the release",
             setter=_Serving(self, self._serving),
         )
+        self.exposure = Exposure(world)
+        self._tracks = Tracks(world, self.exposure, lambda *knob: recorded(world, *knob), self.wobble)
+        self._tracks.release(self._errors, self._latency)
         self._broken = recorded(
             world, "product.broken-features", 0, "critical features (login, reports, exports) broken"
         )
@@ -123,9 +128,8 @@ class Product:
     def sampled(self, name: str, at: datetime) -> Series | None:
         """The series called `name` by its label sets, at one moment; None for a name the product does not record."""
         measure = _MEASURES.get(name)
-        if measure is None:
-            return None
-        return {} if self._no_data.at(at) else measure(self, at)
+        found = self._tracks.sampled(name, at) if measure is None else measure(self, at)
+        return {} if found is not None and self._no_data.at(at) else found
 
     def request_rate(self, at: datetime) -> float:
         """Requests per minute: 10 to 50 with the time of day."""
@@ -162,9 +166,9 @@ class Product:
     def events(self) -> list[Event]:
         """What pilot users did up to now: first logins, then the first metric on screen."""
         seen: list[Event] = []
-        for number, (customer, (minutes, to_value)) in enumerate(_PILOTS.items(), start=1):
+        for place, (customer, (minutes, to_value)) in enumerate(_PILOTS.items(), start=1):
             login = self.world.t0 + timedelta(minutes=minutes)
-            user = f"pilot-user-{number}"
+            user = f"pilot-user-{place}"
             shown = login + timedelta(minutes=to_value)
             seen.append(Event(login, "user logged in", user, customer))
             seen.append(Event(shown, "first metric shown", user, customer, {"minutes_since_login": to_value}))
@@ -177,7 +181,7 @@ class Product:
         return sum(start < moment <= end for moment in opened)
 
     def _fault(self, history: History, at: datetime, healthy: float) -> float:
-        return healthy if self._serving.at(at) == "previous" else _number(history.at(at), healthy)
+        return healthy if self._serving.at(at) == "previous" else number(history.at(at), healthy)
 
     def wobble(self, what: str, at: datetime) -> float:
         """Noise in [-1, 1], the same for equal seed, name and minute."""
@@ -194,10 +198,6 @@ class _Serving:
 
     def __call__(self, value: JsonValue) -> None:
         self.history.turn(value)
-
-
-def _number(value: JsonValue, healthy: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else healthy
 
 
 def _one(value: float) -> Series:

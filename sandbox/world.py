@@ -53,6 +53,7 @@ class World:
         self._knobs: dict[str, Knob] = {}
         self._values: dict[str, JsonValue] = {}
         self._faults: list[ScheduledFault] = []
+        self._families: dict[str, tuple[str, Callable[[str], None]]] = {}
 
     def define(self, name: str, default: JsonValue, what: str, setter: Setter | None = None) -> None:
         """Adds a knob, at its default. Defining one twice is a programming error."""
@@ -62,6 +63,30 @@ class World:
                 raise ValueError(message)
             self._knobs[name] = Knob(name, default, what, setter)
             self._values[name] = default
+
+    def family(self, prefix: str, what: str, define: Callable[[str], None]) -> None:
+        """Knobs without end that begin with `prefix`: `define` adds one when it is first turned or scheduled.
+
+        It raises `ValueError` for a name that can be none.
+        """
+        self._families[prefix] = (what, define)
+
+    @property
+    def families(self) -> Mapping[str, str]:
+        """What each family of knobs is for, by prefix."""
+        return {prefix: what for prefix, (what, _) in self._families.items()}
+
+    def _meet(self, name: str) -> None:
+        """Makes sure that the knob is there. Raises `UnknownKnobError`."""
+        if name in self._knobs:
+            return
+        define = next((define for prefix, (_, define) in self._families.items() if name.startswith(prefix)), None)
+        if define is None:
+            raise UnknownKnobError(name)
+        try:
+            define(name)
+        except ValueError as error:
+            raise UnknownKnobError(name) from error
 
     @property
     def knobs(self) -> Mapping[str, Knob]:
@@ -79,9 +104,8 @@ class World:
     def set(self, name: str, value: JsonValue) -> None:
         """Turns a knob at once. Raises `UnknownKnobError`."""
         with self._lock:
-            knob = self._knobs.get(name)
-            if knob is None:
-                raise UnknownKnobError(name)
+            self._meet(name)
+            knob = self._knobs[name]
             self._values[name] = value
         if knob.setter is not None:
             knob.setter(value)
@@ -93,8 +117,7 @@ class World:
     def schedule(self, name: str, value: JsonValue, at: datetime) -> None:
         """Turns a knob when the launch clock reaches `at`. Raises `UnknownKnobError`."""
         with self._lock:
-            if name not in self._knobs:
-                raise UnknownKnobError(name)
+            self._meet(name)
             self._faults.append(ScheduledFault(at, len(self._faults), name, value))
             self._faults.sort()
 

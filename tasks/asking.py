@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import anyio.to_thread
 
-from launch.plan import Check, Threshold
+from launch.plan import Check, Snapshot, Threshold
 from launch.ports import Answers, Occasion, Systems
 from launch.probes.base import Probe
 from launch.readings import Reading
@@ -19,6 +19,15 @@ async def ask_check(check: Check, systems: Systems, occasion: Occasion) -> Judge
 
 
 ask_check_at_once = impatient(ask_check)
+
+
+@retryable("record {item.id}")
+async def record(item: Snapshot, systems: Systems, occasion: Occasion) -> Reading:
+    """What is recorded before the first change. Raises `SystemFaultError` when the system could not be asked."""
+    return await _answer(item.probe, systems, occasion)
+
+
+record_at_once = impatient(record)
 
 
 async def judged(

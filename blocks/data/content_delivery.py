@@ -79,7 +79,7 @@ class ContentDelivery(Block):
             case PurgeCache():
                 return self._purged(occasion)
             case SwitchOrigin():
-                return self._points_at(prefix_of(effect.release))
+                return self._points_at(prefix_of(effect.release), prefix_of(effect.release))
             case _:
                 assert_never(effect)
 
@@ -99,8 +99,10 @@ class ContentDelivery(Block):
             case PurgeCache():
                 return Observation(standing=Standing.HOLDS, detail="a purged cache refills by itself")
             case SwitchOrigin():
-                origin = self._points_at(_prefix(before))
-                return origin if origin.standing is not Standing.HOLDS else self._purged(occasion)
+                origin = self._points_at(_prefix(before), prefix_of(effect.release))
+                if origin.standing is not Standing.HOLDS:
+                    return origin
+                return self._purged(occasion).model_copy(update={"exposure": origin.exposure})
             case _:
                 assert_never(effect)
 
@@ -198,13 +200,16 @@ class ContentDelivery(Block):
         standing = Standing.HOLDS if recent else Standing.ABSENT
         return Observation(standing=standing, detail=f"the zone was last purged at {last or 'no known moment'}")
 
-    def _points_at(self, wanted: str) -> Observation:
+    def _points_at(self, wanted: str, release: str) -> Observation:
         prefix = self._distribution.prefix()
         if prefix != wanted:
             standing = Standing.ABSENT
         else:
             standing = Standing.HOLDS if self._distribution.deployed() else Standing.UNDER_WAY
-        return Observation(standing=standing, state={"prefix": prefix}, detail=f"the edge fetches from /{prefix}")
+        # While the edges take the change up, some users get one and some the other, and nobody can say how many.
+        exposure = None if standing is Standing.UNDER_WAY else 100.0 if prefix == release else 0.0
+        detail = f"the edge fetches from /{prefix}"
+        return Observation(standing=standing, state={"prefix": prefix}, detail=detail, exposure=exposure)
 
 
 def _prefix(before: State) -> str:

@@ -15,12 +15,12 @@ from launch.effects.data import TakeSnapshot
 from launch.errors import SystemFaultError
 from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
-from launch.probes.stores import FreeStorage, InstanceProbe, LaunchSnapshot
+from launch.probes.stores import FreeStorage, InstanceProbe, LaunchSnapshot, RecoveryPoint
 from launch.readings import Reading, quantities
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
-    from types_boto3_rds.type_defs import DBSnapshotTypeDef
+    from types_boto3_rds.type_defs import DBInstanceTypeDef, DBSnapshotTypeDef
 
 _DELETE_AFTER = "delete-after"
 _WINDOW, _PERIOD_SECONDS = timedelta(hours=2), 300
@@ -35,7 +35,7 @@ class DatabaseSnapshots(AwsAccess, Block):
     _block_type_slug = "database-snapshots"
     _description = "Amazon RDS: snapshots of one instance, and its free storage from CloudWatch."
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot)
+    answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot, RecoveryPoint)
     effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot,)
 
     instance: str = Field(description="Identifier of the database instance.")
@@ -51,6 +51,8 @@ class DatabaseSnapshots(AwsAccess, Block):
                 return self._free(occasion)
             case LaunchSnapshot():
                 return self._snapshot_reading(occasion)
+            case RecoveryPoint():
+                return self._recovery_point(occasion)
             case _:
                 assert_never(probe)
 
@@ -122,11 +124,22 @@ class DatabaseSnapshots(AwsAccess, Block):
             at=occasion.now,
         )
 
-    def _allocated_gb(self) -> int:
+    def _described(self) -> DBInstanceTypeDef:
         with asking("RDS", f"describe instance {self.instance}"):
-            return self._rds.describe_db_instances(DBInstanceIdentifier=self.instance)["DBInstances"][0][
-                "AllocatedStorage"
-            ]
+            return self._rds.describe_db_instances(DBInstanceIdentifier=self.instance)["DBInstances"][0]
+
+    def _allocated_gb(self) -> int:
+        return self._described()["AllocatedStorage"]
+
+    def _recovery_point(self, occasion: Occasion) -> Reading:
+        newest = self._described().get("LatestRestorableTime")
+        age = (occasion.now - newest).total_seconds() if newest is not None else None
+        return Reading(
+            values=quantities("s", recovery_point_age=age),
+            where=f"point-in-time recovery of RDS instance {self.instance}",
+            at=occasion.now,
+            evidence=f"restorable up to {newest.isoformat()}" if newest is not None else "no automated backups",
+        )
 
     def _free(self, occasion: Occasion) -> Reading:
         cloudwatch: Any = self.client("cloudwatch")

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from typing import Any, ClassVar, assert_never
+from typing import ClassVar, TypeVar, assert_never
 
-import yaml
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic import TypeAdapter, ValidationError
 
 from blocks.platform import mesh, workloads
-from blocks.platform.kube import Kube, conversation
+from blocks.platform.kube import Kube
+from blocks.platform.kube_access import KubeAccess
 from blocks.platform.rollout import (
     MissingContainerError,
     container_of,
     find,
     rollout_values,
+    share_on,
     standing_of_images,
+    standing_of_replicas,
     standing_of_rollout,
 )
 from launch.effects.base import Effect
-from launch.effects.platform import AwaitRollout, SetImages
+from launch.effects.platform import AwaitRollout, ScaleWorkloads, SetImages
 from launch.errors import PermanentFaultError
 from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
@@ -37,13 +38,16 @@ from launch.probes.platform import (
 )
 from launch.readings import Quantity, Reading
 
+ClusterEffect = SetImages | AwaitRollout | ScaleWorkloads
 ClusterProbe = WorkloadLimits | Draining | Autoscaling | NetworkIsolation | CircuitBreakers | MeshRoutes | RolloutState
 _IMAGES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+_REPLICAS: TypeAdapter[dict[str, int]] = TypeAdapter(dict[str, int])
 _NEEDED = (("list", "apps", "deployments"), ("patch", "apps", "deployments"), ("list", "", "pods"))
 _EVIDENCE = 256
+T = TypeVar("T")
 
 
-class KubernetesCluster(Block):
+class KubernetesCluster(KubeAccess, Block):
     """One namespace of a Kubernetes cluster."""
 
     _block_type_name = "Kubernetes Namespace"
@@ -63,46 +67,23 @@ class KubernetesCluster(Block):
         MeshRoutes,
         RolloutState,
     )
-    effects: ClassVar[tuple[type[Effect], ...]] = (SetImages, AwaitRollout)
-
-    namespace: str = Field(min_length=1, description="Namespace of the product's workloads.")
-    kubeconfig: SecretStr | None = Field(default=None, description="Text of a kubeconfig file.")
-    context: str | None = Field(default=None, description="Context of the kubeconfig; its current one if empty.")
-    server: str | None = Field(default=None, description="URL of the API server, where there is no kubeconfig.")
-    token: SecretStr | None = Field(default=None, description="Bearer token of a service account, with `server`.")
-    ca_certificate: str | None = Field(default=None, description="PEM of the API server's authority, with `server`.")
-    timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection and for an answer.")
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> KubernetesCluster:
-        if self.kubeconfig is not None and self.server is not None:
-            raise ValueError("give either `kubeconfig` or `server`, not both")
-        if (self.server is None) != (self.token is None):
-            raise ValueError("`server` and `token` go together")
-        return self
+    effects: ClassVar[tuple[type[Effect], ...]] = (SetImages, AwaitRollout, ScaleWorkloads)
 
     def check(self) -> str:
         """Proves that the API server answers and that the account holds the rights a launch needs."""
         with self._talk() as kube:
-            missing = [f"{verb} {resource}" for verb, group, resource in _NEEDED if not kube.may(verb, group, resource)]
-            if missing:
-                raise PermanentFaultError(
-                    system=self._system,
-                    question="what may I do",
-                    answer=f"not {', not '.join(missing)}",
-                    next_step="give the account of the block these rights in the namespace",
-                )
-            return f"{self._system} has {len(kube.deployments())} deployments, and they may be changed"
+            self.demand(kube, _NEEDED)
+            return f"{self.named} has {len(kube.deployments())} deployments, and they may be changed"
 
     def answer(self, probe: ClusterProbe, occasion: Occasion) -> Reading:
         with self._talk() as kube:
             values, evidence = self._values(kube, probe, occasion)
-        return Reading(values=values, where=self._system, at=occasion.now, evidence=evidence[:_EVIDENCE])
+        return Reading(values=values, where=self.named, at=occasion.now, evidence=evidence[:_EVIDENCE])
 
-    def observe(self, effect: SetImages | AwaitRollout, occasion: Occasion) -> Observation:  # noqa: ARG002
+    def observe(self, effect: ClusterEffect, occasion: Occasion) -> Observation:  # noqa: ARG002
         match effect:
             case SetImages():
-                return self._standing(effect.images)
+                return self._standing(effect.images, effect.images)
             case AwaitRollout():
                 with self._talk() as kube:
                     found, missing = find(effect.workloads, kube.deployments())
@@ -110,33 +91,42 @@ class KubernetesCluster(Block):
                         detail = f"no such deployment: {', '.join(missing)}"
                         return Observation(standing=Standing.FAILED, detail=detail)
                     return standing_of_rollout(found, kube.pods())
+            case ScaleWorkloads():
+                return self._sizes(effect.replicas)
             case _:
                 assert_never(effect)
 
-    def apply(self, effect: SetImages | AwaitRollout, occasion: Occasion) -> None:
+    def apply(self, effect: ClusterEffect, occasion: Occasion) -> None:
         match effect:
             case SetImages():
                 self._set_images(effect.images, cause=f"tminus {occasion.launch}")
             case AwaitRollout():
                 """Kubernetes itself does what is waited for."""
+            case ScaleWorkloads():
+                self._scale(effect.replicas)
             case _:
                 assert_never(effect)
 
-    def observe_restored(self, effect: SetImages | AwaitRollout, before: State, occasion: Occasion) -> Observation:
+    def observe_restored(self, effect: ClusterEffect, before: State, occasion: Occasion) -> Observation:
         match effect:
             case SetImages():
-                return self._standing(self._recorded(before))
+                return self._standing(self._recorded(_IMAGES, before, "images"), effect.images)
             case AwaitRollout():
                 return self.observe(effect, occasion)
+            case ScaleWorkloads():
+                return self._sizes(self._recorded(_REPLICAS, before, "pods"))
             case _:
                 assert_never(effect)
 
-    def restore(self, effect: SetImages | AwaitRollout, before: State, occasion: Occasion) -> None:
+    def restore(self, effect: ClusterEffect, before: State, occasion: Occasion) -> None:
         match effect:
             case SetImages():
-                self._set_images(self._recorded(before), cause=f"tminus {occasion.launch} rollback")
+                images = self._recorded(_IMAGES, before, "images")
+                self._set_images(images, cause=f"tminus {occasion.launch} rollback")
             case AwaitRollout():
                 """It changed nothing."""
+            case ScaleWorkloads():
+                self._scale(self._recorded(_REPLICAS, before, "pods"))
             case _:
                 assert_never(effect)
 
@@ -160,85 +150,63 @@ class KubernetesCluster(Block):
             case _:
                 assert_never(probe)
 
-    def _standing(self, images: dict[str, str]) -> Observation:
+    def _standing(self, images: dict[str, str], release: dict[str, str]) -> Observation:
         with self._talk() as kube:
-            return standing_of_images(images, kube.deployments(), kube.pods())
+            deployments, pods = kube.deployments(), kube.pods()
+        exposure = share_on(release, deployments, pods)
+        return standing_of_images(images, deployments, pods).model_copy(update={"exposure": exposure})
 
     def _set_images(self, images: dict[str, str], *, cause: str) -> None:
         with self._talk() as kube:
             found, missing = find(images, kube.deployments())
             if missing:
-                raise self._unknown(missing)
+                raise self._unknown("set the image of", missing)
             for deployment in found:
                 container, image = container_of(deployment)
                 if image != images[deployment.name]:
                     kube.set_image(deployment.name, container, images[deployment.name], cause=cause)
 
-    def _recorded(self, before: State) -> dict[str, str]:
+    def _sizes(self, replicas: dict[str, int]) -> Observation:
+        with self._talk() as kube:
+            return standing_of_replicas(replicas, kube.deployments(), kube.pods())
+
+    def _scale(self, replicas: dict[str, int]) -> None:
+        with self._talk() as kube:
+            found, missing = find(replicas, kube.deployments())
+            if missing:
+                raise self._unknown("scale", missing)
+            for deployment in found:
+                if deployment.spec.replicas != replicas[deployment.name]:
+                    kube.scale(deployment.name, replicas[deployment.name])
+
+    def _recorded(self, shape: TypeAdapter[dict[str, T]], before: State, what: str) -> dict[str, T]:
         try:
-            return _IMAGES.validate_python(before)
+            return shape.validate_python(before)
         except ValidationError as error:
             raise PermanentFaultError(
-                system=self._system,
-                question="put back the recorded images",
-                answer="the record is not a map of workload to image",
-                next_step="set the images by hand; the ledger shows what was recorded",
+                system=self.named,
+                question=f"put back the recorded {what}",
+                answer=f"the record is not a map of workload to {what}",
+                next_step=f"set the {what} by hand; the ledger shows what was recorded",
             ) from error
 
-    def _unknown(self, missing: list[str]) -> PermanentFaultError:
+    def _unknown(self, order: str, missing: list[str]) -> PermanentFaultError:
         return PermanentFaultError(
-            system=self._system,
-            question=f"set the image of {', '.join(missing)}",
+            system=self.named,
+            question=f"{order} {', '.join(missing)}",
             answer="no such deployment",
             next_step="check the names in the plan",
         )
 
-    @property
-    def _system(self) -> str:
-        return f'namespace "{self.namespace}"'
-
     @contextmanager
     def _talk(self) -> Iterator[Kube]:
         try:
-            with conversation(
-                self._configuration(),
-                system=self._system,
-                namespace=self.namespace,
-                timeout_seconds=self.timeout_seconds,
-            ) as kube:
+            with self.talk() as kube:
                 yield kube
         except MissingContainerError as error:
             raise PermanentFaultError(
-                system=self._system,
+                system=self.named,
                 question=f'which image runs in "{error}"',
                 answer="several containers, none named like the workload",
                 next_step="name the main container like its deployment",
             ) from error
-
-    def _configuration(self) -> Any:
-        from kubernetes import client
-
-        config: Any = import_module("kubernetes.config")  # without types
-        configuration = client.Configuration()
-        try:
-            if self.kubeconfig is not None:
-                config.load_kube_config_from_dict(
-                    yaml.safe_load(self.kubeconfig.get_secret_value()),
-                    context=self.context,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-            elif self.server is not None and self.token is not None:
-                configuration.host = self.server
-                configuration.api_key["authorization"] = f"Bearer {self.token.get_secret_value()}"
-                configuration.ca_cert_data = self.ca_certificate
-            else:
-                config.load_incluster_config(client_configuration=configuration)
-        except (config.ConfigException, yaml.YAMLError, TypeError) as error:
-            raise PermanentFaultError(
-                system=self._system,
-                question="log in",
-                answer=f"no usable credentials ({type(error).__name__})",
-                next_step="check kubeconfig, or server and token, in the system's block",
-            ) from error
-        return configuration

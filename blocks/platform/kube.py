@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from blocks.platform.manifests import (
     Autoscaler,
+    Custom,
     Deployment,
     DestinationRule,
     Manifest,
@@ -23,10 +24,21 @@ from blocks.platform.manifests import (
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 M = TypeVar("M", bound=Manifest)
+C = TypeVar("C", bound=Custom)
 _ISTIO = "networking.istio.io"
+_VERSION = "v1"
+_OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 _FORBIDDEN = re.compile(r'cannot (?P<verb>[a-z]+) resource "(?P<resource>[a-z./]+)"')
 _CONFLICT = 409
 _THROTTLED = 429
+
+
+class ChangedMeanwhileError(Exception):
+    """Somebody else changed the object between our reading and our writing; nothing was written."""
+
+
+class _ConflictFaultError(TransientFaultError):
+    """A 409, for a caller that can read again; to everybody else a fault like others."""
 
 
 class Kube:
@@ -81,6 +93,42 @@ class Kube:
             ),
         )
 
+    def scale(self, workload: str, replicas: int) -> None:
+        """Sets how many pods a workload wants and nothing else of it."""
+        self._ask(
+            f'patch the scale of deployment "{workload}"',
+            lambda: self._apps.patch_namespaced_deployment_scale(
+                workload, self._namespace, {"spec": {"replicas": replicas}}, field_manager="tminus", **self._options
+            ),
+        )
+
+    def read(self, kind: type[C], name: str) -> tuple[C, dict[str, JsonValue]]:
+        """One custom object, as `kind` sees it and whole, so that a list in it can be written back with every field."""
+        question = f"read {kind.__name__} {name}"
+        body = self._ask(
+            question,
+            lambda: self._custom.get_namespaced_custom_object(
+                kind.group, _VERSION, self._namespace, kind.plural, name, **self._options
+            ),
+        )
+        return self._parsed(kind, body, question), _OBJECT.validate_json(body)
+
+    def overwrite(self, kind: type[Custom], name: str, spec: dict[str, JsonValue], *, version: str) -> None:
+        """Replaces fields of the spec if the object still has this resource version. Raises `ChangedMeanwhileError`.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+        """
+        body = {"metadata": {"resourceVersion": version}, "spec": spec}
+        try:
+            self._ask(
+                f"patch {kind.__name__} {name}",
+                lambda: self._custom.patch_namespaced_custom_object(
+                    kind.group, _VERSION, self._namespace, kind.plural, name, body, **self._options
+                ),
+            )
+        except _ConflictFaultError as conflict:
+            raise ChangedMeanwhileError(name) from conflict
+
     def may(self, verb: str, group: str, resource: str) -> bool:
         """Whether the account holds a right in the namespace."""
         attributes = {"namespace": self._namespace, "verb": verb, "group": group, "resource": resource}
@@ -94,7 +142,7 @@ class Kube:
 
     def _istio(self, plural: str) -> Callable[..., Any]:
         return lambda namespace, **options: self._custom.list_namespaced_custom_object(
-            _ISTIO, "v1", namespace, plural, **options
+            _ISTIO, _VERSION, namespace, plural, **options
         )
 
     def _items(self, kind: type[M], question: str, call: Callable[..., Any]) -> tuple[M, ...]:
@@ -153,7 +201,7 @@ class Kube:
                 next_step="look at the API server" if status else "check the certificate authority in the block",
             )
         if status == _CONFLICT:
-            return TransientFaultError(
+            return _ConflictFaultError(
                 system=self._system,
                 question=question,
                 answer="HTTP 409, a conflict: somebody else changed it at the same moment",

@@ -5,7 +5,7 @@ Fields that no question needs are ignored; a field of the wrong type is a malfor
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
@@ -22,9 +22,17 @@ class Manifest(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
 
+class Custom(Manifest):
+    """A custom object, and where the API serves its kind."""
+
+    group: ClassVar[str]
+    plural: ClassVar[str]
+
+
 class Metadata(Manifest):
     name: str = ""
     generation: int = 0
+    resource_version: str = ""
     labels: Labels = Field(default_factory=dict)
 
 
@@ -200,6 +208,7 @@ class RouteDestination(Manifest):
 
 
 class HttpRoute(Manifest):
+    name: str = ""
     route: Several[RouteDestination] = ()
 
 
@@ -208,6 +217,47 @@ class VirtualServiceSpec(Manifest):
     http: Several[HttpRoute] = ()
 
 
-class VirtualService(Manifest):
+class VirtualService(Custom):
+    group: ClassVar[str] = "networking.istio.io"
+    plural: ClassVar[str] = "virtualservices"
+
     metadata: Metadata
     spec: VirtualServiceSpec
+
+
+class BackendRef(Manifest):
+    name: str
+    # The API's own default: https://gateway-api.sigs.k8s.io/reference/spec/#backendref
+    weight: int = 1
+
+
+class GatewayRule(Manifest):
+    backend_refs: Several[BackendRef] = ()
+
+
+class GatewayRouteSpec(Manifest):
+    rules: Several[GatewayRule] = ()
+
+
+class ParentCondition(Condition):
+    message: str = ""
+    observed_generation: int = 0
+
+
+class ParentStatus(Manifest):
+    conditions: Several[ParentCondition] = ()
+
+
+class GatewayRouteStatus(Manifest):
+    parents: Several[ParentStatus] = ()
+
+
+class GatewayRoute(Custom):
+    """An `HTTPRoute` of the Gateway API."""
+
+    group: ClassVar[str] = "gateway.networking.k8s.io"
+    plural: ClassVar[str] = "httproutes"
+
+    metadata: Metadata
+    spec: GatewayRouteSpec
+    status: GatewayRouteStatus = GatewayRouteStatus()

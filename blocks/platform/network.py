@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
@@ -142,25 +142,30 @@ class AwsNetwork(AwsAccess, Block):
         return client
 
 
+def asking(question: str) -> AbstractContextManager[None]:
+    """What boto3 raises inside, as the faults of this block."""
+    return asking_aws_for(_SYSTEM, question)
+
+
 @contextmanager
-def asking(question: str) -> Iterator[None]:
+def asking_aws_for(system: str, question: str) -> Iterator[None]:
     """As for every AWS service; a refused connection is worth another try, a body that no AWS sent is a fault."""
     from botocore.exceptions import ConnectionError as NoConnectionError
     from botocore.parsers import ResponseParserError
 
-    with asking_aws(_SYSTEM, question):
+    with asking_aws(system, question):
         try:
             yield
         except NoConnectionError as error:
             raise TransientFaultError(
-                system=_SYSTEM,
+                system=system,
                 question=question,
                 answer="no connection",
                 next_step="check that AWS is reachable from here",
             ) from error
         except ResponseParserError as error:
             raise PermanentFaultError(
-                system=_SYSTEM,
+                system=system,
                 question=question,
                 answer="a body that is not what AWS serves",
                 next_step="check the endpoint in the system's block",

@@ -107,6 +107,39 @@ def standing_of_images(
     return standing_of_rollout(found, pods).model_copy(update={"state": state})
 
 
+def share_on(images: Mapping[str, str], deployments: Sequence[Deployment], pods: Sequence[Pod]) -> float | None:
+    """Share of ready pods that run these images, in %: the mean over the workloads; None where one has no ready pod."""
+    found, missing = find(images, deployments)
+    shares = []
+    for deployment in found:
+        ready = [pod for pod in own_pods(deployment, pods) if pod.ready]
+        if not ready:
+            return None
+        shares.append(100 * sum(runs(pod, images[deployment.name]) for pod in ready) / len(ready))
+    return sum(shares) / len(shares) if shares and not missing else None
+
+
+def standing_of_replicas(
+    replicas: Mapping[str, int], deployments: Sequence[Deployment], pods: Sequence[Pod]
+) -> Observation:
+    """How the cluster stands to the wanted number of pods; its state is the number that each workload wants now."""
+    found, missing = find(replicas, deployments)
+    if missing:
+        return Observation(standing=Standing.FAILED, detail=f"no such deployment: {', '.join(missing)}")
+    state: State = {deployment.name: deployment.spec.replicas for deployment in found}
+    other = [f"{each.name} wants {each.spec.replicas}" for each in found if each.spec.replicas != replicas[each.name]]
+    if other:
+        return Observation(standing=Standing.ABSENT, state=state, detail=f"other sizes: {', '.join(other)}")
+    ending = [f"{each.name}: {each.status.replicas} pods still end" for each in found if _too_many(each)]
+    if ending:
+        return Observation(standing=Standing.UNDER_WAY, state=state, detail="; ".join(ending))
+    return standing_of_rollout(found, pods).model_copy(update={"state": state})
+
+
+def _too_many(deployment: Deployment) -> bool:
+    return deployment.spec.replicas == 0 and deployment.status.replicas > 0
+
+
 def standing_of_rollout(deployments: Sequence[Deployment], pods: Sequence[Pod]) -> Observation:
     """HOLDS when every workload is rolled out, FAILED as soon as one has passed its deadline, else UNDER_WAY."""
     steps = [progress(deployment, pods) for deployment in deployments]

@@ -5,8 +5,8 @@ Every act takes the instants of both clocks: `at` on the launch clock, `wall` on
 
 from launch.acts.deciding import cast_ballot, note_resume, settle_gate
 from launch.acts.opening import open_launch
-from launch.acts.steering import hold, lift, slip
-from launch.acts.taking_back import claim_rollback, may_roll_back, take_over_rollback
+from launch.acts.steering import hold, hold_exposure, lift, release_exposure, slip
+from launch.acts.taking_back import claim_rollback, may_roll_back, report_trigger, take_over_rollback
 from launch.acts.vouching import attest, waive
 from launch.acts.writing import plan_of
 
@@ -15,11 +15,14 @@ __all__ = [
     "cast_ballot",
     "claim_rollback",
     "hold",
+    "hold_exposure",
     "lift",
     "may_roll_back",
     "note_resume",
     "open_launch",
     "plan_of",
+    "release_exposure",
+    "report_trigger",
     "settle_gate",
     "slip",
     "take_over_rollback",

@@ -49,6 +49,7 @@ def cast_ballot(
                 person=person,
                 reason=reason,
                 decision=meant,
+                now=at,
             )
         if meant is None or why:
             return BallotRefused(gate=gate, person=person, decision=decision, reason=why, run=run)

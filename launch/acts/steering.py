@@ -1,4 +1,4 @@
-"""Holding a launch and moving its T0."""
+"""Holding a launch or its exposure, and moving its T0."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import datetime
 from launch.acts.writing import append_decided, known, still_open
 from launch.errors import RefusedError
 from launch.events import (
+    ExposureHeld,
+    ExposureReleased,
     HoldLifted,
     HoldPlaced,
     T0Slipped,
@@ -14,6 +16,7 @@ from launch.events import (
 from launch.ledger import Ledger
 from launch.plan import Plan
 from launch.state import LaunchState
+from launch.steps import current_step, steps_of
 
 
 def hold(ledger: Ledger, launch: str, *, person: str, reason: str, at: datetime, wall: datetime) -> HoldPlaced:
@@ -43,6 +46,45 @@ def lift(ledger: Ledger, launch: str, *, person: str, reason: str = "", at: date
             message = "the launch is not held"
             raise RefusedError(message)
         return HoldLifted(by=person, reason=reason)
+
+    return append_decided(ledger, launch, decide, at, wall)
+
+
+def hold_exposure(
+    ledger: Ledger, launch: str, *, person: str, reason: str, at: datetime, wall: datetime
+) -> ExposureHeld:
+    """Holds the exposure where it is: checks, guards and other work go on. Raises `RefusedError`."""
+
+    def decide(plan: Plan, state: LaunchState) -> ExposureHeld:
+        still_open(state)
+        known(plan, person)
+        if current_step(plan, state) is None:
+            why = "every step of it has advanced" if steps_of(plan) else "the plan's rollout has no step with actions"
+            message = f"there is no rollout to hold: {why}"
+            raise RefusedError(message)
+        if state.exposure_hold is not None:
+            message = f"the exposure is held already, by {state.exposure_hold.by}: {state.exposure_hold.reason}"
+            raise RefusedError(message)
+        if not reason.strip():
+            message = "a hold needs a reason"
+            raise RefusedError(message)
+        return ExposureHeld(by=person, reason=reason)
+
+    return append_decided(ledger, launch, decide, at, wall)
+
+
+def release_exposure(
+    ledger: Ledger, launch: str, *, person: str, reason: str = "", at: datetime, wall: datetime
+) -> ExposureReleased:
+    """Lets the rollout go on from the exposure it was held at. Raises `RefusedError`."""
+
+    def decide(plan: Plan, state: LaunchState) -> ExposureReleased:
+        still_open(state)
+        known(plan, person)
+        if state.exposure_hold is None:
+            message = "the exposure is not held"
+            raise RefusedError(message)
+        return ExposureReleased(by=person, reason=reason)
 
     return append_decided(ledger, launch, decide, at, wall)
 

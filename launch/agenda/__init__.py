@@ -9,55 +9,69 @@ from __future__ import annotations
 from datetime import datetime
 
 from launch.agenda.items import (
+    AdvanceStep,
     Agenda,
     AnnounceDecision,
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     Due,
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     Memory,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
-    moment_of,
-    phase_end,
-    phase_start,
+    TakeSnapshot,
+    speaks,
 )
 from launch.agenda.whole import Whole
+from launch.calendar import moment_of, phase_end, phase_start
 from launch.plan import Plan
 from launch.state import LaunchState
 
 __all__ = [
+    "AdvanceStep",
     "Agenda",
     "AnnounceDecision",
     "AskCheck",
     "AskPeople",
     "CallSeats",
+    "ClearTrigger",
     "DoEffect",
     "Due",
     "EndScope",
     "FireTrigger",
     "GoLive",
+    "HoldStep",
     "MeasureCriterion",
     "Memory",
     "OpenGate",
     "PostUpdate",
+    "PromoteTrigger",
+    "ReadExposure",
     "SampleGuards",
+    "SampleStep",
     "Scope",
     "SettleGate",
     "StartRollback",
+    "TakeSnapshot",
     "agenda",
     "moment_of",
     "phase_end",
     "phase_start",
+    "speaks",
 ]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launch import gates
-from launch.agenda.items import AnnounceDecision, CallSeats, Due, OpenGate, SettleGate, moment_of
+from launch.agenda.items import AnnounceDecision, CallSeats, Due, OpenGate, SettleGate
 from launch.agenda.work import Work
+from launch.calendar import moment_of
 from launch.events import Decision
 from launch.plan import ChannelKind, Gate
 from launch.plan.execution import ActionRole
+from launch.steps import asking_gates
 
 
 class Gating(Work):
@@ -74,6 +76,8 @@ class Gating(Work):
     def _no_go(self) -> str | None:
         for gate in self._gates():
             current = self.state.gate(gate.id)
+            if gate.id in self._approvals | asking_gates(self.plan):
+                continue
             if current.decision is Decision.NO_GO and gate.phase in self.stages:
                 return f"{gate.name}: NO-GO ({current.reason})"
         return None

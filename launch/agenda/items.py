@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from launch import gates
 from launch.events import Decision
-from launch.plan import Action, Cadence, Check, Gate, Guard, Plan, SuccessCriterion, Trigger
+from launch.plan import Action, Cadence, Check, Gate, Guard, RolloutStep, Snapshot, SuccessCriterion, Trigger
+from launch.plan.rollback import Tier
 from launch.plan.schedule import FlowPhase
-from launch.rollback import UndoStep
-from launch.state import LaunchState
+from launch.rollback import UndoPlan, UndoStep
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,23 @@ class FireTrigger:
 
 
 @dataclass(frozen=True)
+class PromoteTrigger:
+    """An undecided trigger becomes one of a graver tier: write it down."""
+
+    trigger: Trigger
+    tier: Tier
+    because: str
+
+
+@dataclass(frozen=True)
+class ClearTrigger:
+    """A trigger's condition is gone before anybody decided: write it down."""
+
+    trigger: Trigger
+    because: str
+
+
+@dataclass(frozen=True)
 class StartRollback:
     """Call the rollback flow here and now."""
 
@@ -107,6 +124,50 @@ class MeasureCriterion:
     """Measure a success criterion."""
 
     criterion: SuccessCriterion
+
+
+@dataclass(frozen=True)
+class TakeSnapshot:
+    """Record what the targets of these actions are, and what else the plan wants recorded, before the first change."""
+
+    actions: tuple[Action, ...]
+    items: tuple[Snapshot, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReadExposure:
+    """Read back what really runs of a step: its actions are looked at, whatever the ledger remembers."""
+
+    step: RolloutStep
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class SampleStep:
+    """Write down whether every guard of the step is clear, all of them having just been evaluated."""
+
+    step: RolloutStep
+    clean: bool
+    values: tuple[tuple[str, float | None], ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class AdvanceStep:
+    """Leave a step upward. Ruled on the ledger as it was at `sequence`: if somebody wrote since, it is ruled again."""
+
+    step: RolloutStep
+    by: str
+    reason: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class HoldStep:
+    """Write down why a step stays at its exposure; once for each reason."""
+
+    step: RolloutStep
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -134,24 +195,47 @@ Due = (
     | SampleGuards
     | PostUpdate
     | FireTrigger
+    | PromoteTrigger
+    | ClearTrigger
     | StartRollback
     | MeasureCriterion
+    | TakeSnapshot
+    | ReadExposure
+    | SampleStep
+    | AdvanceStep
+    | HoldStep
     | GoLive
     | EndScope
 )
+
+
+def speaks(due: object) -> bool:
+    """Whether a due thing only tells people something: then no work has to wait for it."""
+    match due:
+        case DoEffect():
+            return due.action.speaks
+        case PostUpdate() | AnnounceDecision() | AskPeople() | CallSeats():
+            return True
+        case _:
+            return False
 
 
 @dataclass
 class Memory:
     """What a run remembers between two looks: when it last looked at an effect, sampled a guard, asked for vouching.
 
-    `applied` holds effects this very run applied: one under way that is not among them was left by a dead run.
+    `applied` holds effects this very run applied: one under way that is not among them was left by a dead run. `values`
+    are the newest values of sampled guards; `read` says when a step's exposure was last read back with success.
+    `undo` keeps what a rollback worked out, by its procedure and what was touched.
     """
 
     looked: dict[str, datetime] = field(default_factory=dict)
     sampled: dict[str, datetime] = field(default_factory=dict)
     asked_people: set[str] = field(default_factory=set)
     applied: set[str] = field(default_factory=set)
+    values: dict[str, float | None] = field(default_factory=dict)
+    read: dict[int, datetime] = field(default_factory=dict)
+    undo: dict[tuple[str, frozenset[str]], UndoPlan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -169,24 +253,3 @@ class Scope:
 
     phase: FlowPhase | None = None
     checkpoint: str | None = None
-
-
-def moment_of(state: LaunchState, offset: timedelta) -> datetime:
-    """When an offset is: up to T0 from the planned T0, after it from the actual go-live (once there is one)."""
-    t0 = state.t0
-    if t0 is None:
-        message = "a launch that was not opened has no moments"
-        raise ValueError(message)
-    return (state.live_at or t0) + offset if offset > timedelta(0) else t0 + offset
-
-
-def phase_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:
-    """When the flow of a phase starts; None for a phase the plan does not have."""
-    starts = [one.start for one in plan.phases if one.flow_phase is phase and one.start is not None]
-    return moment_of(state, min(starts)) if starts else None
-
-
-def phase_end(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:
-    """When the last stage of a phase ends by the plan."""
-    ends = [one.end for one in plan.phases if one.flow_phase is phase and one.end is not None]
-    return moment_of(state, max(ends)) if ends else None

@@ -9,14 +9,14 @@ from launch.agenda.items import (
     Due,
     Memory,
     Scope,
-    moment_of,
-    phase_end,
-    phase_start,
 )
+from launch.calendar import moment_of, phase_end, phase_start
 from launch.events import Decision
 from launch.plan import Action, Gate, Plan
 from launch.plan.schedule import FlowPhase
 from launch.state import LaunchState
+from launch.steps import asking_gates
+from launch.triggers import deciding_gates
 
 
 class Look:
@@ -26,7 +26,9 @@ class Look:
         self.plan, self.state, self.now, self.scope, self.memory = plan, state, now, scope, memory
         self.future: list[datetime] = []
         self.open_work = False
+        self.open_words = False
         self.stages = {one.id for one in plan.phases if one.flow_phase is scope.phase}
+        self._approvals = {action.approval for action in plan.actions if action.approval is not None}
         self.at_checkpoint = {check for point in plan.checkpoints for check in point.criteria}
         self.at_checkpoint |= {action for point in plan.checkpoints for action in point.actions}
 
@@ -39,11 +41,11 @@ class Look:
         return phase in self.stages and item not in self.at_checkpoint
 
     def _gates(self) -> list[Gate]:
-        """The phase's own gates by time, then those that a trigger opened."""
+        """The phase's own gates by time, then those that a trigger, a step or an action opened."""
         own = [gate for gate in self.plan.gates if gate.phase in self.stages and gate.offset is not None]
         own.sort(key=lambda gate: gate.offset or timedelta(0))
-        decided_at = {trigger.decided_at for trigger in self.plan.rollback.triggers}
-        called = [gate for gate in self.plan.gates if gate.id in decided_at and self.state.gate(gate.id).opening]
+        called_for = deciding_gates(self.plan) | asking_gates(self.plan) | self._approvals
+        called = [gate for gate in self.plan.gates if gate.id in called_for and self.state.gate(gate.id).opening]
         return own + [gate for gate in called if gate not in own]
 
     def _barrier(self) -> timedelta | None:
@@ -73,11 +75,6 @@ class Look:
 
     def _exhausted(self, action: Action, key: str | None = None) -> bool:
         return self.state.effect(key or action.id).exhausted(action.attempts)
-
-    def _blocked(self, action: Action) -> bool:
-        """Whether something it waits for has failed for good."""
-        actions = {one.id: one for one in self.plan.actions}
-        return any(self._exhausted(actions[one]) or self._blocked(actions[one]) for one in action.after)
 
     def _span(self) -> tuple[datetime, datetime]:
         phase = self.scope.phase or FlowPhase.STABILIZATION

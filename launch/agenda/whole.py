@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from launch import gates
+from launch.agenda.exposure import Exposing
 from launch.agenda.items import (
     Agenda,
     AskPeople,
@@ -14,19 +15,19 @@ from launch.agenda.items import (
     GoLive,
     MeasureCriterion,
     PostUpdate,
+    SampleGuards,
     StartRollback,
-    moment_of,
-    phase_end,
-    phase_start,
+    speaks,
 )
-from launch.agenda.watching import Watching
+from launch.agenda.triggers import Triggers
+from launch.calendar import moment_of, phase_end, phase_start
 from launch.events import Decision
 from launch.moments import format_offset
 from launch.plan import Check, Checkpoint, Mode
 from launch.plan.schedule import FlowPhase
 
 
-class Whole(Watching):
+class Whole(Exposing, Triggers):
     """The agenda of a phase or of a checkpoint, urgent things first."""
 
     def build(self) -> Agenda:
@@ -38,11 +39,12 @@ class Whole(Watching):
         return self._phase()
 
     def _phase(self) -> Agenda:
-        urgent = list(self._rollbacks())
+        urgent = [*self._rollbacks(), *self._refused_steps()]
         if urgent:
             return Agenda(tuple(urgent[:1]))
         due: list[Due] = list(self._triggers())
         due += self._guards()
+        self.sampling |= {guard.id for one in due if isinstance(one, SampleGuards) for guard in one.guards}
         due += self._calls()
         due += self._settlements()
         due += self._announcements()
@@ -53,14 +55,19 @@ class Whole(Watching):
                 due.append(EndScope(Decision.NO_GO, stopped))
             return self._agenda(due)
         barrier = self._barrier()
+        exposure = list(self._exposure())
+        back = [one for one in exposure if isinstance(one, StartRollback)]
+        if back:
+            return Agenda(tuple(back))
+        due += exposure
         due += self._effects(barrier)
         due += self._checks(barrier)
         due += self._attestations(barrier)
         due += self._criteria()
         due += self._gate_openings(busy=bool(due))
         due += self._updates()
-        if not due and not self.open_work:
-            due += self._finish()
+        if not self.open_work and all(speaks(one) for one in due):
+            due += self._finish(silent=not due and not self.open_words)
         return self._agenda(due)
 
     def _over(self) -> bool:
@@ -98,14 +105,15 @@ class Whole(Watching):
                 self.open_work = True
                 self.future.append(moment)
 
-    def _finish(self) -> list[Due]:
+    def _finish(self, *, silent: bool) -> list[Due]:
+        """What follows when all work is done. `silent`: so are the words; only the end of a phase waits for those."""
         phase = self.scope.phase
         if phase is FlowPhase.COUNTDOWN:
             failed = self._failed_change()
             if failed:
                 return [StartRollback("captain", "urgent", f"{failed} failed, so the product cannot go live")]
-            return self._go_live()
-        if phase is None:
+            return self._go_live(silent=silent)
+        if phase is None or not silent:
             return []
         end = phase_end(self.plan, self.state, phase)
         if phase is FlowPhase.REVIEW:
@@ -115,13 +123,15 @@ class Whole(Watching):
             return []
         return [EndScope(Decision.GO)]
 
-    def _go_live(self) -> list[Due]:
-        """Not before T0, however early everything is done: what follows counts from here."""
+    def _go_live(self, *, silent: bool) -> list[Due]:
+        """Not before T0, however early everything is done, and not while it is held: what follows counts from here."""
         t0 = moment_of(self.state, timedelta(0))
         if self.state.live_at is not None:
-            return [EndScope(Decision.GO)]
+            return [EndScope(Decision.GO)] if silent else []
         if t0 > self.now:
             self.future.append(t0)
+            return []
+        if self.state.hold is not None:
             return []
         return [GoLive()]
 

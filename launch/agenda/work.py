@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from launch.agenda.beginning import Beginning
 from launch.agenda.items import (
     AskCheck,
     AskPeople,
     DoEffect,
     Due,
-    moment_of,
 )
-from launch.agenda.look import Look
+from launch.calendar import moment_of
 from launch.plan import Action, Check, Mode
 from launch.plan.execution import ActionRole
 from launch.rollback import UndoStep, withdrawals
+from launch.steps import planned_offset, step_checks
 from launch.verdicts import Verdict
 
 
-class Work(Look):
+class Work(Beginning):
     """What is to be done, asked and vouched for."""
 
     def _effects(self, barrier: timedelta | None) -> Iterator[Due]:
@@ -35,23 +36,29 @@ class Work(Look):
         if effect.under_way:
             yield from self._look(action, action.id)
             return
-        if not self._reached(action.offset, barrier) or self._blocked(action):
+        if not self._reached(planned_offset(self.plan, action), barrier) or self._blocked(action):
             return
-        self.open_work = True
+        self._leave_open(action)
         if effect.finished_at is not None and effect.finished_at + action.poll > self.now:
             self.future.append(effect.finished_at + action.poll)
             return
-        if self.state.hold is None and all(self.state.effect(one).done for one in action.after):
-            yield DoEffect(action.id, action)
+        if self._ready(action):
+            yield from self._begin(action)
 
     def _look(self, action: Action, key: str, undo: UndoStep | None = None) -> Iterator[Due]:
-        self.open_work = True
+        self._leave_open(action)
         looked = self.memory.looked.get(key)
         again = looked + action.poll if looked is not None else self.now
         if again <= self.now:
             yield DoEffect(key, action, undo)
         else:
             self.future.append(again)
+
+    def _leave_open(self, action: Action) -> None:
+        if action.speaks:
+            self.open_words = True
+        else:
+            self.open_work = True
 
     def _withdrawing(self) -> list[UndoStep]:
         """What a NO-GO still has to take back."""
@@ -85,8 +92,10 @@ class Work(Look):
         return None
 
     def _checks(self, barrier: timedelta | None) -> Iterator[Due]:
+        of_steps = step_checks(self.plan)
         for check in self.plan.checks:
-            if check.mode is not Mode.ATTESTED and self._in_phase(check.phase, check.id):
+            own = check.id not in of_steps and self._in_phase(check.phase, check.id)
+            if own and check.mode is not Mode.ATTESTED:
                 yield from self._check(check, barrier)
 
     def _check(self, check: Check, barrier: timedelta | None) -> Iterator[Due]:

@@ -9,13 +9,14 @@ from pydantic import Field
 from launch.effects.base import Effect as EffectBase
 from launch.effects.base import Restore
 from launch.effects.data import DataEffect
+from launch.effects.exposure import ExposureEffect
 from launch.effects.observability import ObservabilityEffect
 from launch.effects.people import PeopleEffect
 from launch.effects.platform import PlatformEffect
 from launch.effects.web import WebEffect
 
 Effect = Annotated[
-    DataEffect | ObservabilityEffect | PeopleEffect | PlatformEffect | WebEffect | Restore,
+    DataEffect | ExposureEffect | ObservabilityEffect | PeopleEffect | PlatformEffect | WebEffect | Restore,
     Field(discriminator="do"),
 ]
 

@@ -1,8 +1,8 @@
-"""Effects on the platform: images of workloads, rollouts waited for, runbook scripts."""
+"""Effects on the platform: images and pods of workloads, rollouts waited for, runbook scripts."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,6 +28,18 @@ class AwaitRollout(Effect):
     workloads: tuple[Id, ...] = Field(min_length=1)
 
 
+class ScaleWorkloads(Effect):
+    """Every named workload has this many pods, all of them ready; 0 stops it. Recorded before: the pods each wanted.
+
+    An autoscaler of the workload changes the count again unless it is 0; scale what has none, or its bounds.
+    """
+
+    do: Literal["scale-workloads"]
+    replicas: dict[Id, Annotated[int, Field(ge=0, le=10_000)]] = Field(
+        min_length=1, description="Pods by workload, e.g. `auth-service-canary: 0`."
+    )
+
+
 class RunScript(Effect):
     """One run of a script that the system's block allows by name; never a shell line.
 
@@ -41,4 +53,4 @@ class RunScript(Effect):
     longest: Duration = Field(description="It is killed after this time, and has then failed.")
 
 
-PlatformEffect = SetImages | AwaitRollout | RunScript
+PlatformEffect = SetImages | AwaitRollout | ScaleWorkloads | RunScript

@@ -50,11 +50,12 @@ class MetricsSeen(Event):
 
 
 class TriggerFired(Event):
-    """A rollback trigger's condition holds."""
+    """A rollback trigger's condition holds: measured, or reported `by` a person."""
 
     kind: Literal["trigger-fired"] = "trigger-fired"
     trigger: Id
     because: str
+    by: str = ""
 
 
 class TriggerCleared(Event):

@@ -24,8 +24,10 @@ class Tier(StrEnum):
 class Trigger(Item):
     """What sets off a rollback.
 
-    With `automatic` the rollback starts when one of `guards` fires or one of `checks` fails; otherwise `decided_at`
-    names the gate that opens, whose NO-GO is the rollback. A trigger with neither can only be pulled by a person.
+    It fires when one of `guards` fires, one of `checks` fails, or a person reports it. With `automatic`, a decision
+    window of nothing, or an authority of its tier that counts nobody, a measured one starts the rollback (after its
+    `evaluation`); otherwise a gate opens, `decided_at` or that of the authority, whose NO-GO is the rollback. A trigger
+    with neither can only be pulled by a person who may decide its tier alone.
     """
 
     tier: Tier
@@ -42,11 +44,18 @@ class Trigger(Item):
         description="How long a conditional trigger is watched before anybody decides; if it clears, it is over.",
     )
     procedure: Id | None = Field(default=None, description="Which procedure runs; None for the plan's first.")
+    only_noted: bool = Field(
+        default=False,
+        description="The runbook says that this is no reason to go back: it is written down and decided by nobody.",
+    )
 
     @model_validator(mode="after")
     def _decided(self) -> Self:
         if self.automatic and self.decided_at:
             message = f"trigger {self.id!r} is automatic, so no gate decides it; drop `decided_at` or `automatic`"
+            raise ValueError(message)
+        if self.only_noted and (self.automatic or self.decided_at):
+            message = f"trigger {self.id!r} is only noted, so nothing decides it; drop `decided_at` and `automatic`"
             raise ValueError(message)
         return self
 
@@ -100,7 +109,10 @@ class ViabilityWindow(Model):
 
 
 class RollbackStep(Model):
-    """One step of a procedure: actions that undo, or (without actions) verification."""
+    """One step of a procedure: actions that undo, or (without actions) verification.
+
+    What `requires` or `approval` does not let through is left as it is and named as residue; the other steps go on.
+    """
 
     n: int = Field(ge=1)
     what: Text
@@ -108,7 +120,15 @@ class RollbackStep(Model):
     duration_note: str = ""
     actions: tuple[Id, ...] = ()
     kill_switch: bool = Field(default=False, description="Its actions come before everything and wait for nothing.")
+    hold: Duration | None = Field(
+        default=None,
+        description="How long the steps before must have stood before its actions begin (a gradual way down).",
+    )
     requires: tuple[Id, ...] = Field(default=(), description="Checks that must pass before its actions begin.")
+    takes_back: tuple[Id, ...] = Field(
+        default=(),
+        description="Applied actions that its last action takes back here, whatever their own `undo` says.",
+    )
     approval: Id | None = Field(
         default=None,
         description="Point of no return: gate without offset, of a rollback phase, that must say GO first.",
@@ -138,6 +158,7 @@ class Procedure(Item):
     total_target: str = ""
     restore_within: Duration | None = Field(default=None, description="Budget until service is restored.")
     complete_within: Duration | None = Field(default=None, description="Budget until communication is complete.")
+    lose_within: Duration | None = Field(default=None, description="How much of the newest data it may cost (RPO).")
     order: Order = Order.REVERSE_DEPENDENCY
     prerequisites: tuple[str, ...] = ()
     steps: tuple[RollbackStep, ...]
@@ -155,6 +176,10 @@ class Snapshot(Item):
 
     what: Text
     probe: Probe
+    recovery_point: str = Field(
+        default="",
+        description="Metric of the probe that says how old the newest point is that data can be brought back to.",
+    )
 
 
 class Rollback(Model):

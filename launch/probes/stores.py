@@ -127,6 +127,17 @@ class FreeStorage(Probe):
     ask: Literal["free-storage"]
 
 
+class RecoveryPoint(Probe):
+    """`recovery_point_age` in s: how old the newest moment is that the instance can be brought back to by its backups.
+
+    Source: RDS DescribeDBInstances, `LatestRestorableTime`; without automated backups there is none, and no answer.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"recovery_point_age"})
+
+    ask: Literal["recovery-point"]
+
+
 class LaunchSnapshot(Probe):
     """The snapshot taken for this launch: `snapshot_status`, `snapshot_size` in GB, `snapshot_retention` in days.
 
@@ -199,6 +210,6 @@ class AssetHeaders(Probe):
 
 StorageProbe = BucketRules | WormRetention | StoredObjects | StoredReport
 SecretProbe = SecretAges | RotationPolicy
-InstanceProbe = FreeStorage | LaunchSnapshot
+InstanceProbe = FreeStorage | LaunchSnapshot | RecoveryPoint
 DeliveryProbe = EdgeRules | HitRatio | CachePurge | DeliveryOrigin | AssetHeaders
 StoreProbe = StorageProbe | PublishedAssets | SecretProbe | InstanceProbe | DeliveryProbe

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from graphlib import CycleError, TopologicalSorter
 
 from launch.effects import Restore
 from launch.findings import PlanFinding
 from launch.plan import ActionRole, Plan
+from launch.rules.rollout import circle_of
 
 
 def broken_effects(plan: Plan) -> Iterator[PlanFinding]:
@@ -38,10 +38,7 @@ def _circle(
     waits: Mapping[str, Sequence[str]],
     places: Mapping[str, str],
 ) -> Iterator[PlanFinding]:
-    sorter = TopologicalSorter({one: [other for other in after if other in waits] for one, after in waits.items()})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle = [str(one) for one in error.args[1]]
-        problem = f"these {kind} wait for each other: {' → '.join(reversed(circle))}"
+    circle = circle_of(waits)
+    if circle:
+        problem = f"these {kind} wait for each other: {' → '.join(circle)}"
         yield PlanFinding(code=code, path=places[circle[0]], problem=problem, right="take one of them out")

@@ -67,6 +67,7 @@ class AwsPart:
         for name, default, what in (
             ("vendor.aws", "ok", "how every AWS service behaves: ok, 500, 429, hang or refuse"),
             ("aws.snapshot-seconds", 60, "how long an RDS snapshot is `creating`"),
+            ("aws.recovery-point-seconds", 240, "age of the newest moment RDS can be brought back to"),
             ("aws.snapshot-outcome", "available", "status of an RDS snapshot once it is no longer `creating`"),
             ("aws.snapshot-kept-days", 0, "days after which a policy deletes RDS snapshots; 0 keeps them as asked for"),
             ("aws.invalidation-seconds", 30, "how long a CloudFront invalidation is `InProgress`"),
@@ -146,6 +147,7 @@ class AwsPart:
             snapshot_seconds=float(str(world.get("aws.snapshot-seconds"))),
             snapshot_outcome=str(world.get("aws.snapshot-outcome")),
             snapshot_kept_days=float(str(world.get("aws.snapshot-kept-days"))),
+            recovery_point_seconds=float(str(world.get("aws.recovery-point-seconds"))),
             invalidation_seconds=float(str(world.get("aws.invalidation-seconds"))),
         )
         with self._lock:

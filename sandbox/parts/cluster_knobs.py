@@ -14,12 +14,20 @@ from sandbox.parts.rollouts import Trouble
 from sandbox.world import World
 
 _VENDOR = "vendor.cluster"
-_STATUS = {
+VENDOR_REFUSALS = {
     "500": Refusal(500, "InternalError", "Internal error occurred"),
     "429": Refusal(429, "TooManyRequests", "the server has received too many requests"),
     "hang": Refusal(0, "Timeout", "the server was unable to return a response in time"),
     "refuse": Refusal(503, "ServiceUnavailable", "the server is currently unable to handle the request"),
 }
+
+
+def forbidden(verb: str, group: str, plural: str) -> Refusal:
+    """How an account without a right is told so."""
+    where = f'in API group "{group}" in the namespace "{seed.NAMESPACE}"'
+    user = f"system:serviceaccount:{seed.NAMESPACE}:tminus"
+    said = f'{plural} is forbidden: User "{user}" cannot {verb} resource "{plural}" {where}'
+    return Refusal(403, "Forbidden", said)
 
 
 class ClusterKnobs:
@@ -53,13 +61,10 @@ class ClusterKnobs:
     def refusal(self, verb: str, group: str, plural: str) -> Refusal | None:
         """How a request is turned down now; None lets it in."""
         vendor = str(self._world.get(_VENDOR)) if _VENDOR in self._world.knobs else "ok"
-        if vendor in _STATUS:
-            return _STATUS[vendor]
+        if vendor in VENDOR_REFUSALS:
+            return VENDOR_REFUSALS[vendor]
         if self._world.get("cluster.forbidden") == f"{verb} {plural}":
-            where = f'in API group "{group}" in the namespace "{seed.NAMESPACE}"'
-            user = f"system:serviceaccount:{seed.NAMESPACE}:tminus"
-            said = f'{plural} is forbidden: User "{user}" cannot {verb} resource "{plural}" {where}'
-            return Refusal(403, "Forbidden", said)
+            return forbidden(verb, group, plural)
         if verb == "patch" and plural == "deployments" and self._world.get("cluster.conflict"):
             return Refusal(
                 409, "Conflict", "the object has been modified; please apply your changes to the latest version"

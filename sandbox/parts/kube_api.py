@@ -74,6 +74,10 @@ class KubeApi(KubernetesEmulator):
         with self._changing:
             stored.history = [edit(copy.deepcopy(dict(stored.last.raw)))]
 
+    def touch(self, kind: str, name: str, patch: Object) -> None:
+        """A merge patch by somebody else: generation and resource version move on as for any other."""
+        self.change(kind, name, lambda body: self._patched(body, patch, by_name=False))
+
     def names(self, kind: str) -> list[str]:
         wanted = resource(kind)
         return [

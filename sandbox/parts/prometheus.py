@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from sandbox.parts.bearer import refused
+from sandbox.parts.metric_faults import MetricFaults, Turned
 from sandbox.product import History, Product, Series, recorded
 from sandbox.world import World
 
@@ -46,10 +47,12 @@ class Prometheus:
     _world: World
     _product: Product
     _values: History
+    _faults: MetricFaults
 
     def define(self, world: World) -> None:
         self._world = world
         self._product = Product.of(world)
+        self._faults = MetricFaults(world, _parse)
         self._values = recorded(
             world,
             "prometheus.values",
@@ -84,14 +87,17 @@ class Prometheus:
         name, matchers = _parse(query)
         if at > self._world.now():
             return {}
-        found: dict[Labels, float | None] = dict(self._product.sampled(name, at) or {})
-        for selector, value in _overrides(self._values.at(at)):
-            turned, wanted = _parse(selector)
-            if turned != name:
+        measured = self._product.sampled(name, at) or {}
+        found: dict[Labels, float | None] = dict(measured)
+        turned = [Turned(selector, value) for selector, value in _overrides(self._values.at(at))]
+        for fault in [*turned, *self._faults.at(at)]:
+            named, wanted = _parse(fault.selector)
+            if named != name:
                 continue
             hit = [labels for labels in found if _matches(labels, wanted)] or [tuple((k, v) for k, _, v in wanted)]
+            last = (self._product.sampled(name, fault.seen) or {}) if fault.seen is not None else {}
             for labels in hit:
-                found[labels] = value
+                found[labels] = last.get(labels) if fault.seen is not None else fault.value
         return {labels: value for labels, value in found.items() if value is not None and _matches(labels, matchers)}
 
     async def _query(self, request: Request) -> JSONResponse:
@@ -100,6 +106,7 @@ class Prometheus:
         asked = await _arguments(request)
         try:
             at = _moment(asked.get("time"), self._world.now())
+            self._product.exposure.look()
             found = self.samples(asked.get("query", ""), at)
         except ValueError as error:
             return _bad(str(error))
@@ -117,6 +124,7 @@ class Prometheus:
                 return _bad("zero or negative query resolution step widths are not accepted. Try a positive integer")
             if (end - start).total_seconds() / step > _MOST_POINTS:
                 return _bad("exceeded maximum resolution of 11,000 points per timeseries.")
+            self._product.exposure.look()
             lines = self._lines(asked.get("query", ""), start, end, step)
         except ValueError as error:
             return _bad(str(error))
@@ -183,7 +191,7 @@ def _moment(text: str | None, default: datetime | None) -> datetime:
 
 
 def _point(at: datetime, value: float) -> list[JsonValue]:
-    return [at.timestamp(), "NaN" if value != value else f"{value:.6g}"]  # noqa: PLR0124 - NaN is unequal to itself
+    return [at.timestamp(), "NaN" if value != value else f"{value:.12g}"]  # noqa: PLR0124 - NaN is unequal to itself
 
 
 def _metric(query: str, labels: Labels) -> dict[str, str]:

@@ -5,13 +5,16 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from blocks.ledger import open_ledger
 from console import ledgers
 from console.main import run
 from launch import events
 from launch.events import Decision, EffectResult, GuardState, Outcome
 from launch.ledger import verify_chain
 from launch.plan.schedule import FlowPhase
+from launch.plan_file import load_plan
 from launch.verdicts import Verdict
 
 MINUTE = timedelta(minutes=1)
@@ -87,8 +90,14 @@ def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
         (["hold", "--by", "eve", "--reason", "x"], "'eve' is nobody of the plan"),
         (["hold", "--by", "ana"], "a hold needs a reason"),
         (["hold", "--lift", "--by", "ana"], "the launch is not held"),
+        (["hold", "--exposure", "--by", "ana", "--reason", "x"], "there is no rollout to hold"),
+        (["hold", "--exposure", "--lift", "--by", "ana"], "the exposure is not held"),
         (["waive", "replica-near", "--by", "ben", "--reason", "x", "--for", "4h"], "ben may not waive"),
         (["slip", "2020-01-01T00:00Z", "--by", "ana", "--reason", "x"], "lie in the future"),
+        (["rollback", "--by", "ben", "--reason", "x"], "ben may not declare a rollback; that takes one of captain"),
+        (["rollback", "--by", "ana", "--reason", " "], "a rollback needs a reason"),
+        (["rollback", "--by", "ana", "--reason", "x", "--procedure", "ful"], "did you mean 'full'?"),
+        (["rollback", "--by", "ben", "--reason", "x", "--trigger", "too-many-errors"], "has changed nothing yet"),
     ],
 )
 def test_an_act_against_the_rules_exits_1_and_writes_nothing(story, capfd, arguments, sentence) -> None:
@@ -113,6 +122,30 @@ def test_wrong_arguments_exit_2(story, capfd, arguments, sentence) -> None:
     assert sentence in capfd.readouterr().err
 
 
+def test_a_trigger_that_a_person_may_not_decide_alone_is_reported(story, small_plan, capfdbinary) -> None:
+    opened = story.ledger.records("cockpit-1")[0]
+    text = (
+        small_plan.read_text()
+        .replace("automatic: true", "decided_at: go")
+        .replace("on_no_go: stop", "on_no_go: rollback")
+    )
+    plan = load_plan(text.replace("who: [captain]}", "who: [captain, sre], count: 2}", 1)).plan
+    other = open_ledger(story.url.replace("ledger.db", "other.db"))
+    other.append(
+        "cockpit-2",
+        opened.event.model_copy(update={"plan_text": plan.model_dump_json()}),
+        at=opened.at,
+        wall=opened.wall,
+    )
+    begun = events.EffectBegun(action="deploy", attempt=1, key="k")
+    other.append("cockpit-2", begun, at=opened.at, wall=opened.wall)
+    other.close()
+    arguments = ["rollback", "--trigger", "too-many-errors", "--by", "ben", "--reason", "pages are white"]
+    assert run([*arguments, "--ledger", other.url, "--json"]) == 0
+    taken = answered(capfdbinary)["taken"]
+    assert (taken["kind"], taken["by"]) == ("trigger-fired", "ben")
+
+
 def test_audit_finds_an_intact_chain_and_where_it_is_broken(story, as_json, capfdbinary) -> None:
     story.then(-MINUTE, events.HoldPlaced(by="ana", reason="x"), events.HoldLifted(by="ana"))
     audit = as_json("audit", "verify")
@@ -125,6 +158,29 @@ def test_audit_finds_an_intact_chain_and_where_it_is_broken(story, as_json, capf
         "the ledger of cockpit-1 is broken at event 2: event 3 stands in its place"
         in capfdbinary.readouterr().err.decode()
     )
+
+
+def at_the_gate(story) -> None:
+    """The gate is open, both seats said GO, and one check is not vouched for yet."""
+    day = timedelta(days=1)
+    story.then(-2 * day, events.CheckJudged(check="replica-near", verdict=Verdict.PASS, sentence="1 s"))
+    story.then(-2 * day, gate_opens(story))
+    for person, seat in (("ana", "captain"), ("ben", "sre")):
+        story.then(-2 * day, events.BallotCast(gate="go", seat=seat, person=person, decision=Decision.GO))
+
+
+def test_what_an_open_gate_waited_for_decides_it_at_once(story, capfd) -> None:
+    at_the_gate(story)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        assert run(["attest", "staff-briefed", "--by", "ana", "--ledger", story.url]) == 0
+    told = capfd.readouterr().out
+    assert "gate go decided GO: every seat said GO; http://127.0.0.1:9/api does not answer" in told
+    decided = [one.event for one in story.ledger.records("cockpit-1") if isinstance(one.event, events.GateDecided)]
+    assert [one.decision for one in decided] == [Decision.GO]
+
+
+def test_an_answer_that_decides_nothing_says_so_in_json(story, as_json) -> None:
+    assert as_json("attest", "staff-briefed", "--by", "ana")["decided"] == []
 
 
 def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:
@@ -174,7 +230,7 @@ def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:
         "| errors-high | firing | 8.25 | rate |",
         "| First undo after | 1m |",
         "| Service restored after | 4m (target unknown (the plan gives no figure)) |",
-        "| Complete after | 5m |",
+        "| Complete after | 5m (target unknown (the plan gives no figure)) |",
         "- announce: words stay said",
         "| one-hour | One hour | T+1h | - | unknown (it was not held) |",
         "| calm | No incident | unknown (it was not measured) |",
@@ -224,3 +280,17 @@ def test_a_broken_note_of_up_and_a_missing_ledger_are_one_sentence(tmp_path, mon
     (tmp_path / ".tminus" / "up.json").write_text("{}")
     assert run(["status"]) == 2
     assert ".tminus/up.json: it does not name a ledger" in capfd.readouterr().err
+
+
+def test_the_report_with_its_plot_in_a_directory(story, tmp_path, capfd) -> None:
+    story.then(5 * MINUTE, events.GuardChanged(guard="errors-high", state=GuardState.FIRING, value=9.0))
+    assert run(["report", "--ledger", story.url, "--directory", str(tmp_path / "out")]) == 0
+    assert capfd.readouterr().out.strip() == str(tmp_path / "out" / "report.md")
+    assert "![Exposure and guards over time](course.svg)" in (tmp_path / "out" / "report.md").read_text()
+    assert (tmp_path / "out" / "course.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_a_directory_that_cannot_be_written_is_one_sentence(story, tmp_path, capfd) -> None:
+    (tmp_path / "out").write_text("a file")
+    assert run(["report", "--ledger", story.url, "--directory", str(tmp_path / "out")]) == 2
+    assert "the report cannot be written there: File exists" in capfd.readouterr().err

@@ -46,4 +46,4 @@ def test_every_id_by_kind(small_plan: Path, capfdbinary) -> None:
     assert found["checks"] == ["replica-near", "staff-briefed"]
     assert found["rollback_steps"] == ["full/step-1"]
     empty = {kind for kind, names in found.items() if not names}
-    assert empty == {"rollout_steps", "service_groups"}
+    assert empty == {"promotions", "rollout_steps", "service_groups", "snapshot"}

@@ -55,7 +55,7 @@ def test_opening_a_launch_is_a_form_of_dropdowns_and_typed_fields() -> None:
 
 def test_the_recovery_is_not_recovered_by_itself() -> None:
     unguarded = {one.kind for one in DEFINITIONS if GUARDED not in one.tags}
-    assert unguarded == {RunKind.OPEN, RunKind.RECOVER}
+    assert unguarded == {RunKind.OPEN, RunKind.OPEN_DRILL, RunKind.RECOVER}
 
 
 @pytest.mark.parametrize("automation", automations(RECOVER), ids=lambda one: one.name)

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from click.testing import CliRunner
 from prefect.blocks.core import Block
 
 import blocks
+from blocks.routing.weighing import Weighing
 from console.main import COMMANDS
+from console.rehearse import rehearse
 from launch.agenda import Due
+from launch.effects.data import SwitchOrigin
+from launch.effects.exposure import ExposureEffect
+from launch.effects.platform import ScaleWorkloads, SetImages
 from launch.events import Decision, Outcome
 from launch.plan.rollback import Order, Tier
 from launch.plan.schedule import FlowPhase
@@ -135,3 +141,20 @@ def test_the_excerpt_of_the_readme_is_from_the_plan() -> None:
     for excerpt in re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
         parts = re.split(r"^ *# \.\.\.\n", excerpt, flags=re.MULTILINE)
         assert [part for part in parts if part not in plan] == []
+
+
+@pytest.mark.parametrize("effect", [*get_args(ExposureEffect), ScaleWorkloads, SetImages, SwitchOrigin])
+def test_every_effect_that_moves_exposure_is_explained(effect) -> None:
+    text = (ROOT / "docs" / "how-to" / "move-traffic.md").read_text()
+    (word,) = words_of((effect,), "do")
+    assert f"| `{word}` |" in text
+
+
+@pytest.mark.parametrize("slug", sorted(slug for slug, kind in BLOCKS.items() if issubclass(kind, Weighing)))
+def test_every_router_says_what_its_routes_and_rights_are(slug) -> None:
+    assert f"| `{slug}` |" in (ROOT / "docs" / "how-to" / "move-traffic.md").read_text()
+
+
+def test_the_help_of_a_rehearsal_lists_every_kind_of_fault() -> None:
+    told = CliRunner().invoke(rehearse, ["--help"]).output
+    assert [kind.example for kind in KINDS.values() if kind.example not in told] == []

@@ -11,23 +11,30 @@ from functools import singledispatchmethod
 
 from launch import acts, gates
 from launch.agenda import (
+    AdvanceStep,
     Agenda,
     AnnounceDecision,
     AskCheck,
     AskPeople,
     CallSeats,
+    ClearTrigger,
     DoEffect,
     EndScope,
     FireTrigger,
     GoLive,
+    HoldStep,
     MeasureCriterion,
     Memory,
     OpenGate,
     PostUpdate,
+    PromoteTrigger,
+    ReadExposure,
     SampleGuards,
+    SampleStep,
     Scope,
     SettleGate,
     StartRollback,
+    TakeSnapshot,
     agenda,
     phase_start,
 )
@@ -51,15 +58,24 @@ from launch.events import (
     PhaseStarted,
     RollbackEnded,
     ServiceRestored,
+    SnapshotTaken,
+    StepAdvanced,
+    StepHeld,
+    StepSampled,
+    TriggerCleared,
     TriggerFired,
+    TriggerPromoted,
     UndoSkipped,
     WentLive,
 )
+from launch.exposure import seen
 from launch.ledger import Ledger, Record
 from launch.plan import FlowPhase, Plan
+from launch.ports import State
 from launch.release import Release
 from launch.rollback import procedure_of
-from launch.rollback_agenda import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
+from launch.rolling_back import EndRollback, Restored, RollbackAgenda, SkipUndo, rollback_agenda
+from launch.snapshot import unrecorded
 from launch.state import LaunchState
 from launch.verdicts import Verdict
 from tests.fakes.agenda_world import Vote, World
@@ -224,7 +240,7 @@ class Player:
         if scope is not None:
             return agenda(self.plan, self.state, self.now, scope, memory)
         claimed = self.state.rollback
-        procedure = procedure_of(self.plan, claimed.trigger) if claimed is not None else None
+        procedure = procedure_of(self.plan, claimed.trigger, claimed.procedure) if claimed is not None else None
         assert procedure is not None
         return rollback_agenda(self.plan, self.state, self.now, procedure, memory)
 
@@ -328,6 +344,14 @@ class Player:
         return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
 
     @_handle.register
+    def _(self, due: PromoteTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
+
+    @_handle.register
+    def _(self, due: ClearTrigger, memory: Memory) -> Doing:
+        return Doing([TriggerCleared(trigger=due.trigger.id, because=due.because)])
+
+    @_handle.register
     def _(self, due: StartRollback, memory: Memory) -> Doing:
         return Doing([], lambda: self._claim(due))
 
@@ -354,6 +378,8 @@ class Player:
     @_handle.register
     def _(self, due: DoEffect, memory: Memory) -> Doing:
         effect = self.state.effect(due.id)
+        if due.id == due.action.id and not effect.under_way and unrecorded(self.state, due.action):
+            return self._finished(due, effect.attempt + 1, EffectResult.FAILED)
         seen = self.world.look(due.id, self.now)
         memory.looked[due.id] = self.now
         if not effect.under_way:
@@ -372,6 +398,35 @@ class Player:
         if seen == "failed" or self.now >= effect.begun_at + due.action.within:
             return self._finished(due, effect.attempt, EffectResult.FAILED)
         return Doing()
+
+    @_handle.register
+    def _(self, due: TakeSnapshot, memory: Memory) -> Doing:
+        unseen = {one.id: "503" for one in due.actions if self.world.unseen(one.id, self.now)}
+        states: dict[str, State] = {one.id: {"was": "off"} for one in due.actions if one.id not in unseen}
+        return Doing([SnapshotTaken(states=states, missing=unseen)])
+
+    @_handle.register
+    def _(self, due: ReadExposure, memory: Memory) -> Doing:
+        memory.looked[f"step-{due.step.n}"] = self.now
+        observations = self.world.exposed(due.step, self.now)
+        if observations is None:
+            return Doing()
+        memory.read[due.step.n] = self.now
+        event = seen(self.plan, due.step, observations)
+        return Doing([] if event == self.state.step(due.step.n).seen else [event])
+
+    @_handle.register
+    def _(self, due: SampleStep, memory: Memory) -> Doing:
+        return Doing([StepSampled(step=due.step.n, clean=due.clean, values=dict(due.values), why=due.why)])
+
+    @_handle.register
+    def _(self, due: AdvanceStep, memory: Memory) -> Doing:
+        assert due.sequence == self.state.sequence
+        return Doing([StepAdvanced(step=due.step.n, by=due.by, reason=due.reason)])
+
+    @_handle.register
+    def _(self, due: HoldStep, memory: Memory) -> Doing:
+        return Doing([StepHeld(step=due.step.n, reason=due.reason)])
 
     def _tries(self, due: DoEffect) -> int:
         return sum(1 for name, _ in self.world.applied if name == due.id)

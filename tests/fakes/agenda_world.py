@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from launch.events import GuardState
+from launch.plan import RolloutStep
+from launch.ports import Observation, Standing
 from launch.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -36,6 +38,11 @@ class Vote:
     after: timedelta = NOW
 
 
+def as_asked(step: RolloutStep, _now: datetime) -> Mapping[str, Observation]:
+    """What runs is what the step asks for."""
+    return {action: Observation(standing=Standing.HOLDS, exposure=step.percent) for action in step.actions}
+
+
 Act = Callable[["Player"], object]
 
 
@@ -49,6 +56,10 @@ class World:
     silent: set[str] = field(default_factory=set)
     vouching: Verdict = Verdict.PASS
     guards: Callable[[str, datetime], GuardState] = lambda _guard, _now: GuardState.CLEAR
+    exposed: Callable[[RolloutStep, datetime], Mapping[str, Observation] | None] = as_asked
+    """What is read back of a step's actions; None where it cannot be read."""
+    unseen: Callable[[str, datetime], bool] = lambda _action, _now: False
+    """Whether the target of an action cannot be looked at for the snapshot."""
     acts: list[tuple[datetime, Act]] = field(default_factory=list)
     applied: list[tuple[str, datetime]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)

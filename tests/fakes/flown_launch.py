@@ -14,6 +14,7 @@ from flows.phases import schedule_phases
 from flows.stage import RunKind, Stage, on_stage
 from launch.acts import open_launch
 from launch.ballots_file import Ballots
+from launch.drill import LEAD
 from launch.events import AnyEvent
 from launch.ledger import Ledger, Record, verify_chain
 from launch.plan import Plan
@@ -34,9 +35,9 @@ class KilledError(BaseException):
 
 
 class WitnessedLedger:
-    """A ledger that calls `witness` right after each record is in it."""
+    """A ledger that calls `witness` with each event right after it is in it."""
 
-    def __init__(self, ledger: Ledger, witness: Callable[[], None]) -> None:
+    def __init__(self, ledger: Ledger, witness: Callable[[AnyEvent], None]) -> None:
         self._ledger = ledger
         self._witness = witness
         self.records = ledger.records
@@ -47,7 +48,7 @@ class WitnessedLedger:
         self, launch: str, event: AnyEvent, *, at: datetime, wall: datetime, expected: int | None = None
     ) -> Record:
         record = self._ledger.append(launch, event, at=at, wall=wall, expected=expected)
-        self._witness()
+        self._witness(event)
         return record
 
 
@@ -83,6 +84,8 @@ class FlownLaunch:
     ballots: Ballots = field(default_factory=Ballots)
     acts: Sequence[tuple[timedelta, Act]] = ()
     patient: bool = False
+    drill: bool = False
+    witness: Callable[[AnyEvent], None] = lambda _event: None
     clock_type: type[VirtualClock] = VirtualClock
     clock: VirtualClock = field(init=False)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
@@ -98,7 +101,7 @@ class FlownLaunch:
     def fly(self, *, until: timedelta | None = None) -> None:
         """One process: goes on from the ledger to the end, or to an offset."""
         self.clock = self.clock_type(self.clock.now())
-        asyncio.run(self._fly(self.ledger, until))
+        asyncio.run(self._fly(WitnessedLedger(self.ledger, self.witness), until))
 
     def fly_and_leave(self) -> Sequence[FlownLaunch]:
         """Flies to the end; returns what a process killed right after each of its records would have left behind.
@@ -107,7 +110,7 @@ class FlownLaunch:
         """
         self.clock = self.clock_type(self.clock.now())
         left: list[FlownLaunch] = []
-        asyncio.run(self._fly(WitnessedLedger(self.ledger, lambda: left.append(self._as_left())), None))
+        asyncio.run(self._fly(WitnessedLedger(self.ledger, lambda _event: left.append(self._as_left())), None))
         return left
 
     def _as_left(self) -> FlownLaunch:
@@ -116,12 +119,16 @@ class FlownLaunch:
         left.ledger, left.outside = copy.deepcopy(self.ledger), copy.deepcopy(self.outside)
         return left
 
-    async def _fly(self, ledger: Ledger, until: timedelta | None) -> None:
-        stage = Stage(
+    def stage(self, ledger: Ledger) -> Stage:
+        """What the runs of this process stand on."""
+        return Stage(
             ledger=ledger, clock=self.clock, wall=self.clock.now, systems=lambda _plan, _place: self.outside.systems,
             people=ScriptedPeople(ledger, self.clock, self.ballots), runs=RunsOfOneProcess(self.clock, STARTERS),
             patient=self.patient,
         )  # fmt: skip
+
+    async def _fly(self, ledger: Ledger, until: timedelta | None) -> None:
+        stage = self.stage(ledger)
         with on_stage(stage):
             self.clock.adopt_context()
             for place, (offset, act) in enumerate(self.acts):
@@ -129,7 +136,10 @@ class FlownLaunch:
                     self.clock.enter(f"act-{place}", T0 + offset, self._acting(act))
             if until is not None:
                 self.clock.stop_at(T0 + until)
-            await schedule_phases(stage, LAUNCH)
+            if self.drill:
+                await stage.runs.schedule(LAUNCH, RunKind.DRILL, T0 - LEAD, key="drill")
+            else:
+                await schedule_phases(stage, LAUNCH)
             await self.clock.run()
 
     def _acting(self, act: Act) -> Callable[[], object]:

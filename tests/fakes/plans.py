@@ -112,9 +112,13 @@ def plan(
     triggers: Sequence[Item] = (),
     procedures: Sequence[Item] | None = None,
     people: Mapping[str, Sequence[str]] = PEOPLE,
+    rollback: Item | None = None,
     **more: Any,
 ) -> Plan:
-    """A valid plan of all six phases with these items. `procedures` defaults to one that only verifies."""
+    """A valid plan of all six phases with these items. `procedures` defaults to one that only verifies.
+
+    `rollback` is what else its rollback says: authority, promotions, windows.
+    """
     content: dict[str, Any] = {
         "schema_version": 1,
         "product": {"id": "cockpit", "name": "Cockpit"},
@@ -138,6 +142,7 @@ def plan(
             "triggers": list(triggers),
             "authority": [{"tier": "all", "who": ["captain"]}],
             "procedures": [procedure()] if procedures is None else list(procedures),
-        },
+        }
+        | (rollback or {}),
     }
     return Plan.model_validate(content | more)

@@ -25,6 +25,7 @@ from launch.plan_file import load_plan
 from launch.release import Release
 from launch.state import LaunchState, fold
 from sandbox.parts.aws import AwsPart
+from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.cluster_seed import DEPLOYMENTS, JOBS, section
 from sandbox.town import Town
 from sandbox.world import World
@@ -84,14 +85,19 @@ class CrashingLaunch:
         child.join()
         return child.exitcode or 0
 
+    @property
+    def cluster(self) -> ClusterPart:
+        """The part of the town that the product runs on."""
+        return next(part for part in self.town.parts if isinstance(part, ClusterPart))
+
     def generation(self, service: str) -> int:
         """How often the deployment of a service was changed, plus one."""
-        body = self.town.cluster._api.read(DEPLOYMENTS, service)
+        body = self.cluster._api.read(DEPLOYMENTS, service)
         return int(str(section(body, "metadata")["generation"]))
 
     def jobs(self) -> list[str]:
         """Names of the jobs that the cluster has run."""
-        return self.town.cluster._api.names(JOBS)
+        return self.cluster._api.names(JOBS)
 
     def snapshots(self) -> list[str]:
         """Snapshots of the database that somebody asked for."""

@@ -6,6 +6,7 @@ and what reached the systems. Prefect is real; nothing of tminus is replaced.
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -30,12 +31,13 @@ from launch.events import (
     RollbackClaimed,
     RollbackEnded,
     RunTakenUp,
+    ServiceRestored,
     WentLive,
 )
 from launch.plan import FlowPhase
 from launch.verdicts import Verdict
 from tests.fakes.flown_launch import LAUNCH, FlownLaunch, HastyClock, KilledError
-from tests.fakes.plans import T0, action, check, gate, guard, plan, telling
+from tests.fakes.plans import T0, action, check, gate, guard, plan, procedure, telling, undoing
 from tests.fakes.systems import Database, Flags, Manner, Metrics, Outside, Room, outage, refusal
 
 pytestmark = [
@@ -56,6 +58,7 @@ SYSTEMS = [
 TOO_MANY_ERRORS = {
     "id": "too-many-errors", "tier": "immediate", "condition": "errors", "guards": ["errors"], "automatic": True,
 }  # fmt: skip
+SAY = {"do": "post-message", "on": "room", "channel": "launch", "message": "rb-say", "text": "going back"}
 WATCHING = guard("errors", sustained="1m", watched=[{"start": "T0", "end": "T+10m", "every": "1m"}])
 
 
@@ -344,3 +347,62 @@ def test_a_run_that_may_not_wait_hands_over_and_the_next_one_goes_on() -> None:
     assert verdicts(launch, "near") == verdicts(launch, "near-again") == [Verdict.PASS]
     runs = [event.run for event in launch.events(RunTakenUp) if event.phase is FlowPhase.HARDENING]
     assert len(runs) == len(set(runs)) >= 2
+
+
+def test_a_chat_that_hangs_delays_a_rollback_by_nothing() -> None:
+    restored = threading.Event()
+
+    def hang(verb: str, _key: str) -> None:
+        if verb == "before" and not restored.wait(timeout=60):
+            message = "service was not restored while the chat hung"
+            raise TimeoutError(message)
+
+    def flown(room: Room, *, patient: bool) -> FlownLaunch:
+        launch = FlownLaunch(
+            plan(
+                actions=[
+                    action("first", "T-40m"),
+                    action("deploy", after=["first"]),
+                    undoing("rb-say", integration=["slack"], effect=SAY),
+                    undoing("rb-done", integration=["slack"], effect=SAY | {"message": "done"}),
+                ],
+                guards=[WATCHING],
+                triggers=[TOO_MANY_ERRORS],
+                procedures=[procedure(["rb-say"], [], ["rb-done"])],
+            ),
+            outside=Outside(metrics=Metrics(jumps={T0 + 3 * MINUTE: 12}), room=room),
+            patient=patient,
+            witness=lambda event: restored.set() if isinstance(event, ServiceRestored) else None,
+        )
+        launch.fly()
+        return launch
+
+    well, hung = flown(Room(), patient=False), flown(Room(heard=hang), patient=True)
+    for kind in (RollbackClaimed, ServiceRestored):
+        assert hung.when(kind) == well.when(kind)
+    for step in ("undo-deploy", "undo-first"):
+        assert hung.when(EffectBegun, action=step) == well.when(EffectBegun, action=step) == [4 * MINUTE]
+    assert set(hung.outside.room.posts) == {"rb-say", "done"}
+    assert hung.state.outcome is Outcome.ROLLED_BACK
+
+
+def test_a_point_of_no_return_asks_inside_the_rollback_and_only_its_step_is_left() -> None:
+    drop = gate("drop", None, phase="back", seats=[{"role": "captain", "signs": True}], criteria=[], window="10m")
+    steps = {"n": 1, "what": "back", "actions": ["rb-drop"], "takes_back": ["migrate"], "approval": "drop"}
+    launch = FlownLaunch(
+        plan(
+            actions=[action("migrate", "T-40m"), action("deploy", after=["migrate"]), undoing("rb-drop")],
+            gates=[drop],
+            guards=[WATCHING],
+            triggers=[TOO_MANY_ERRORS],
+            procedures=[{"id": "full", "title": "full", "steps": [steps]}],
+        ),
+        outside=Outside(metrics=Metrics(jumps={T0 + 3 * MINUTE: 12})),
+        ballots=ballots("drop", "ana", "ABSENT"),
+    )
+    launch.fly()
+    assert launch.when(EffectFinished, action="undo-deploy") == [4 * MINUTE]
+    assert launch.when(GateOpened, gate="drop") == [4 * MINUTE]
+    assert launch.when(GateDecided, gate="drop", decision=Decision.NO_GO) == [14 * MINUTE]
+    assert launch.state.outcome is Outcome.PARTIAL
+    assert [line.partition(":")[0] for line in launch.state.rollback.residue] == ["migrate"]

@@ -253,6 +253,7 @@ def test_five_seats_pressed_before_any_is_read_lose_no_ballot_and_wake_the_phase
     assert len(kinds(stage, launch, BallotCast)) == len(SEATS)
     assert [event.decision for event in kinds(stage, launch, GateDecided)] == [Decision.GO]  # type: ignore[union-attr]
     assert state_name(client, phase) == "Resuming"
+    assert [run.state_name for run in runs_of(client, launch, RunKind.WAKE)] == ["Cancelled"]
     assert play(client, phase).state_name == "Completed"
     assert kinds(stage, launch, ResumedWithoutBallot) == []
 

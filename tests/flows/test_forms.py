@@ -70,25 +70,35 @@ def ballot_words(*events: AnyEvent, note: str = "") -> str:
 def test_a_ballot_form_shows_the_gate_t0_the_deadline_and_the_rule() -> None:
     words = ballot_words()
     assert "go: your ballot as Sre" in words
-    assert "T0 Mon 07 Dec 2026 07:00 UTC, now T-00:40:00" in words
-    assert "Decide by 06:35:00 UTC (T-00:25:00)" in words
+    assert "T0 Mon 07 Dec 2026 07:00 UTC" in words
+    assert "Decide by Mon 07 Dec 06:35:00 UTC (T-00:25:00)" in words
     assert "both must say GO" in words
-    assert "Release v1 to sandbox" in words
+    assert "release v1 to sandbox" in words
+    assert "As of T-00:40:00" in words
 
 
 def test_a_ballot_form_shows_criteria_open_points_and_the_evidence_it_is_bound_to() -> None:
     failed = CheckJudged(check="lag", verdict=Verdict.FAIL, sentence="replication_lag is 9 s, expected < 5 s")
     words = ballot_words(failed)
-    assert "the standby \\| is near | 1 failed" in words
+    assert "the standby \\| is near | 1 open" in words
     assert "lag failed: replication_lag is 9 s, expected < 5 s" in words
     assert "Evidence `abc123`" in words
+
+
+def test_a_criterion_says_whether_it_is_met_and_whether_the_plan_can_tell() -> None:
+    criteria = [{"what": "the standby is near", "checks": ["lag"]}, {"what": "risks were reviewed"}]
+    plan = plans.plan(checks=[plans.check("lag")], gates=[plans.gate("go", criteria=criteria)])
+    state = after(OPENED, CheckJudged(check="lag", verdict=Verdict.PASS, sentence=""), plan=plan)
+    words = gate_words(plan, state, plan.gates[0], now=NOW)
+    assert "| the standby is near | met |" in words
+    assert "| risks were reviewed | for people to judge |" in words
 
 
 def test_a_ballot_form_shows_who_has_said_what_and_who_is_missing() -> None:
     words = ballot_words(
         BallotCast(gate="go", seat="captain", person="ana", decision=Decision.NO_GO, reason="too\nearly")
     )
-    assert "ana (captain): **NO-GO**, too early" in words
+    assert "ana as Captain: **NO-GO**, too early" in words
     assert "not yet: Sre" in words
 
 
@@ -133,9 +143,9 @@ def test_an_attestation_form_has_a_dropdown_for_each_check() -> None:
 
 def test_an_attestation_form_shows_what_was_measured_of_a_check_that_needs_both() -> None:
     judged = CheckJudged(check="safe", verdict=Verdict.PASS, sentence="replication_lag is 1 s")
-    words = attest_words(PLAN, after(judged), PLAN.checks[1:], NOW, note="no evidence")
-    assert "| briefed | briefed is so | by people only |" in words
-    assert "| safe | safe is so | replication_lag is 1 s |" in words
+    words = attest_words(after(judged), PLAN.checks[1:], NOW, note="no evidence")
+    assert "- safe: replication_lag is 1 s" in words
+    assert "briefed:" not in words
     assert "**Not taken:** no evidence" in words
 
 

@@ -201,7 +201,7 @@ def test_no_request_that_changes_something_reaches_a_vendor_twice(gone_live: Cra
 
 
 def test_the_cluster_was_changed_once(gone_live: CrashingLaunch) -> None:
-    services = gone_live.town.cluster.versions()
+    services = gone_live.cluster.versions()
     assert {service: gone_live.generation(service) for service in services} == dict.fromkeys(services, 2)
     assert len(gone_live.jobs()) == 1, "the migration"
 
@@ -246,7 +246,7 @@ def test_a_rollback_killed_at_every_moment_rolls_back_all_the_same(taken_back: C
 
 def test_every_undo_begins_once(taken_back: CrashingLaunch) -> None:
     assert set(_begun(taken_back).values()) == {1}
-    services = taken_back.town.cluster.versions()
+    services = taken_back.cluster.versions()
     assert {service: taken_back.generation(service) for service in services} == dict.fromkeys(services, 3)
     banner, rest = [], []
     for (mount, line, _), times in _repeated(taken_back).items():

@@ -11,6 +11,7 @@ from launch.errors import RefusedError
 from launch.events import (
     AnyEvent,
     BallotCast,
+    EffectBegun,
     GateDecided,
     GateExtended,
     GateOpened,
@@ -19,6 +20,7 @@ from launch.events import (
     Outcome,
     RollbackClaimed,
     RollbackEnded,
+    TriggerFired,
     WentLive,
 )
 from launch.ledger import AlreadyOpenError, ConflictError, Record
@@ -246,6 +248,26 @@ def test_an_undecided_gate_is_extended_and_stays_open() -> None:
     assert player.records[-1].event == GateExtended(gate="go", deadline=DEADLINE + timedelta(minutes=5))
 
 
+@pytest.mark.parametrize(
+    ("after", "rule", "counts"),
+    [
+        (-1, {}, True),
+        (0, {}, False),
+        (60, {"at_deadline": "hold"}, False),
+        (60, {"at_deadline": "extend", "extend_by": "5m", "extensions": 1}, True),
+    ],
+    ids=["a second early", "at the deadline", "a minute late", "late at a gate that extends itself"],
+)
+def test_a_ballot_after_the_deadline_counts_only_where_the_gate_extends_itself(
+    after: int, rule: dict[str, Any], *, counts: bool
+) -> None:
+    player = launched(OPENED, gates=[plans.gate("go", **rule)])
+    now = DEADLINE + timedelta(seconds=after)
+    cast = acts.cast_ballot(player.ledger, LAUNCH, **ballot("ana", "captain"), at=now, wall=now)
+    assert isinstance(cast, BallotCast) is counts
+    assert counts or "the deadline of gate 'go' passed at" in cast.reason
+
+
 def test_a_resume_without_a_ballot_is_recorded_and_changes_nothing() -> None:
     state = do(launched(OPENED), acts.note_resume, gate="go", run="r1")
     assert state.gate("go").open
@@ -281,6 +303,84 @@ def test_only_those_with_the_authority_declare_a_rollback(person: str, trigger: 
             acts.may_roll_back(plan, state, person, trigger)
     else:
         acts.may_roll_back(plan, state, person, trigger)
+
+
+PAIR = {
+    "authority": [
+        {"tier": "immediate", "who": ["sre"]},
+        {"tier": "urgent", "who": ["captain", "sre"], "count": 2, "gate": "go"},
+    ],
+}
+DOWN = {"id": "down", "tier": "immediate", "condition": "it is down"}
+CHANGED = (EffectBegun(action="deploy", attempt=1, key="k"),)
+
+
+def paired(*events: AnyEvent) -> Player:
+    """One tier that an SRE decides alone, one that takes two; something has been changed."""
+    actions = [plans.action("deploy")]
+    return launched(*(events or CHANGED), actions=actions, triggers=[URGENT, DOWN], rollback=PAIR)
+
+
+@pytest.mark.parametrize(
+    ("person", "trigger", "refused_with"),
+    [
+        ("ben", "down", ""),
+        ("ben", "captain", ""),
+        ("ana", "down", "ana may not declare a rollback; that takes one of sre"),
+        ("ana", "captain", "ana may not declare a rollback; that takes one of sre"),
+        ("ben", "slow", "ben may not declare a rollback; that takes 2 of captain, sre: report the trigger"),
+    ],
+)
+def test_nobody_starts_alone_what_takes_two(person: str, trigger: str, refused_with: str) -> None:
+    player = paired()
+    if refused_with:
+        with pytest.raises(RefusedError, match=refused_with):
+            acts.may_roll_back(player.plan, player.state, person, trigger)
+    else:
+        acts.may_roll_back(player.plan, player.state, person, trigger)
+
+
+SEEN: dict[str, Any] = {"trigger": "slow", "person": "dan", "reason": "the board is slow"}
+
+
+def test_anybody_may_report_a_trigger_and_it_says_who_did() -> None:
+    state = do(paired(), acts.report_trigger, **SEEN)
+    fired = state.triggers["slow"]
+    assert (fired.by, fired.because) == ("dan", "dan: the board is slow")
+
+
+@pytest.mark.parametrize(
+    ("events", "changes", "reason"),
+    [
+        (CHANGED, {"trigger": "slwo"}, "the plan has no trigger 'slwo'; did you mean 'slow'?"),
+        (CHANGED, {"person": "zoe"}, "'zoe' is nobody of the plan; it has ana, ben, cleo, dan"),
+        (CHANGED, {"reason": " "}, "say what was seen"),
+        (CHANGED, {"trigger": "down"}, "no gate decides down; dan may not declare a rollback; that takes one of sre"),
+        ((WentLive(),), {}, "the launch has changed nothing yet"),
+        ((*CHANGED, TriggerFired(trigger="slow", because="?")), {}, "slow has fired already and is being decided"),
+        (
+            (*CHANGED, RollbackClaimed(trigger="captain", tier="urgent", by="ben")),
+            {},
+            "the launch is being taken back already",
+        ),
+        ((*CHANGED, *OVER), {}, "the launch is over: live"),
+    ],
+)
+def test_a_report_that_leads_nowhere_is_refused(events: tuple[AnyEvent, ...], changes: Any, reason: str) -> None:
+    assert refused(paired(*events), acts.report_trigger, **(SEEN | changes)) == reason
+
+
+def test_a_claim_names_the_procedure_that_runs() -> None:
+    quick = plans.procedure(name="quick")
+    player = launched(procedures=[plans.procedure(), quick])
+    again = refused(player, acts.claim_rollback, **CLAIM, procedure="quik")
+    assert again == "the plan has no procedure 'quik'; did you mean 'quick'?"
+    state = do(player, acts.claim_rollback, **CLAIM, procedure="quick")
+    assert state.rollback is not None
+    assert state.rollback.procedure == "quick"
+    state = do(player, acts.take_over_rollback, dead="", by="ben", run="r2")
+    assert state.rollback is not None
+    assert (state.rollback.run, state.rollback.procedure) == ("r2", "quick")
 
 
 CLAIM = {"trigger": "captain", "tier": "urgent", "by": "ana"}

@@ -109,6 +109,11 @@ def test_the_clock_keeps_natural_speed_where_a_run_begins_and_while_a_gate_is_op
     assert hurry_to(PLAN, after(OPEN_GATE, now=-6 * DAY), T0 - 6 * DAY, T0 - 5 * DAY) is None
 
 
+def test_the_clock_goes_on_as_soon_as_the_run_that_begins_there_has_begun() -> None:
+    begun = after(PhaseStarted(phase=FlowPhase.COUNTDOWN), now=-HOUR)
+    assert hurry_to(PLAN, begun, T0 - HOUR, T0) == T0
+
+
 @pytest.mark.parametrize(
     ("events", "phase", "may"),
     [

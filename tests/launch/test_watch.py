@@ -20,7 +20,7 @@ from launch.events import (
 from launch.plan import FlowPhase, Plan
 from launch.verdicts import Verdict
 from launch.watch import Overdue, Watch, overdue
-from tests.fakes import plans
+from tests.fakes import plans, rollouts
 from tests.fakes.agenda_player import Player, play
 from tests.fakes.plans import T0
 
@@ -127,3 +127,43 @@ def test_the_next_attempt_at_the_same_thing_begins_anew() -> None:
     watch = Watch(30 * SECOND)
     watch.look([Overdue(what="a", detail="")], T0)
     assert watch.look([Overdue(what="a", detail="", attempt=1)], T0 + 31 * SECOND) == []
+
+
+def checks(*names: str) -> list[Overdue]:
+    return [Overdue(what=f"eve/AskCheck/{name}", detail=f"eve: asking {name}", line="eve/AskCheck") for name in names]
+
+
+def test_a_line_of_work_that_goes_on_does_not_stand_still() -> None:
+    watch = Watch(30 * SECOND)
+    watch.look(checks("a", "b", "c"), T0)
+    assert watch.look(checks("b", "c"), T0 + 25 * SECOND) == []
+    assert watch.look(checks("c"), T0 + 50 * SECOND) == []
+    assert watch.look(checks("c"), T0 + 81 * SECOND) == checks("c")
+
+
+def test_a_line_of_work_that_stands_still_is_one_alarm() -> None:
+    watch = Watch(30 * SECOND)
+    watch.look(checks("a", "b", "c"), T0)
+    (alarm,) = watch.look(checks("a", "b", "c"), T0 + 31 * SECOND)
+    assert (alarm.what, alarm.detail) == ("eve/AskCheck/a", "eve: asking a (and 2 more)")
+
+
+def test_a_question_has_the_time_of_all_its_tries() -> None:
+    plan = plans.plan(checks=[plans.check("lag")])
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0 - 2 * DAY
+    player.write(HARDENING)
+    found = overdue(plan, player.state, player.now)
+    watch = Watch(30 * SECOND)
+    watch.look(found, T0)
+    assert watch.look(found, T0 + 89 * SECOND) == []
+    assert [one.what for one in watch.look(found, T0 + 91 * SECOND)] == ["hardening/AskCheck/lag"]
+
+
+def test_a_step_that_nobody_samples_any_more_is_overdue_and_told_after_its_patience() -> None:
+    plan = rollouts.flag_percentage()
+    player = Player(plan).play(until=T0 + 4 * MINUTE)
+    assert [one.what for one in overdue(plan, player.state, player.now)] == []
+    dead = overdue(plan, player.state, player.now + 2 * MINUTE)
+    assert [one.what for one in dead] == ["stabilization/SampleStep/step-2"]
+    assert dead[0].detail == "step 2 is held and was last sampled at 07:04:00; every 1m"

@@ -74,7 +74,8 @@ class PlayedLaunch:
         self._back = {phase.id for phase in self.plan.phases if phase.flow_phase is FlowPhase.ROLLBACK}
         self._now = T0 + min(phase.start for phase in self.plan.phases if phase.start is not None) - _LEAD
         self._reached = timedelta.min
-        self.town = Town(World(now=lambda: self._now, t0=T0))
+        needs = set(self.plan.environments[0].blocks.values())
+        self.town = Town(World(now=lambda: self._now, t0=T0), needs=needs)
         services = {service.id: service.version for service in self.plan.rollout.services}
         self._write(
             LaunchOpened(

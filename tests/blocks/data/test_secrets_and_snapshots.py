@@ -5,7 +5,7 @@ import pytest
 from launch.effects.data import TakeSnapshot
 from launch.errors import PermanentFaultError
 from launch.ports import Standing
-from launch.probes.stores import FreeStorage, LaunchSnapshot, RotationPolicy, SecretAges
+from launch.probes.stores import FreeStorage, LaunchSnapshot, RecoveryPoint, RotationPolicy, SecretAges
 
 pytestmark = pytest.mark.integration
 PASSWORD, KEY = "teei/production/db-password", "teei/production/jwt-signing-key"
@@ -61,3 +61,11 @@ def test_free_storage_is_the_least_of_the_window_and_no_points_are_no_value(rehe
     assert values(instance.answer(probe, occasion))["disk_free"] == pytest.approx(40)
     long_after = occasion.model_copy(update={"now": occasion.now.replace(year=2030)})
     assert instance.answer(probe, long_after).values == {}
+
+
+def test_the_recovery_point_ages_with_the_clock_and_is_what_the_database_says(rehearsal, turned, values):
+    instance, occasion = rehearsal.block("database-snapshots/sandbox-snapshots"), rehearsal.occasion()
+    probe = RecoveryPoint(ask="recovery-point", of="instance")
+    assert values(instance.answer(probe, occasion))["recovery_point_age"] == pytest.approx(240, abs=1)
+    turned.set("aws.recovery-point-seconds", 3600)
+    assert values(instance.answer(probe, occasion))["recovery_point_age"] == pytest.approx(3600, abs=1)

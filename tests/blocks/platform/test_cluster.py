@@ -123,6 +123,7 @@ def test_a_deployment_rolls_out_pod_by_pod_and_holds(block, rehearsal):
     for _ in range(4):
         observation = block.observe(effect, rehearsal.occasion)
         seen.append((observation.standing, round(observation.progress, 2)))
+        assert observation.exposure == pytest.approx(100 * observation.progress)
         rehearsal.wait(14)
     assert seen == [
         (Standing.UNDER_WAY, 0.0),
