@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from flows.conductor import Conductor, Doing
 from flows.speaking import Speaker
-from launch.agenda import SampleGuards
-from launch.events import AnyEvent, GuardChanged
+from launch.agenda import AskAboutRange, SampleGuards
+from launch.events import AnyEvent, ExposureHeld, GuardChanged, RangeUnanswered
 from launch.guards import GuardReading, inquiry
 from launch.plan import Guard
 from tasks.watching import watch_guards_at_once
@@ -42,3 +42,15 @@ class GuardHandler:
             return await self.speaker.guards_changed(changes)
 
         return Doing(events, alert if changes else None)
+
+    def ask(self, due: AskAboutRange) -> Doing:
+        """Holds the exposure where the plan has no response to what is measured, and asks the war room."""
+        found = str(due.range)
+        events: list[AnyEvent] = [RangeUnanswered(range=found, guard=due.guard, value=due.value)]
+        if due.hold:
+            events.append(ExposureHeld(by="conductor", reason=found))
+
+        async def question() -> Sequence[AnyEvent]:
+            return await self.speaker.range_unanswered(due)
+
+        return Doing(events, question)

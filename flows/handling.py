@@ -15,6 +15,7 @@ from flows.speaking import Speaker
 from launch.agenda import (
     AdvanceStep,
     AnnounceDecision,
+    AskAboutRange,
     AskCheck,
     AskPeople,
     CallSeats,
@@ -99,6 +100,8 @@ class PhaseHandler:
                 return await self.speaker.update(due)
             case FireTrigger():
                 return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case AskAboutRange():
+                return self.guards.ask(due)
             case PromoteTrigger():
                 return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
             case ClearTrigger():

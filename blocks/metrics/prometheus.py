@@ -77,8 +77,8 @@ class PrometheusMetrics(Block):
     def series(self, query: str, *, start: datetime, end: datetime, step_seconds: float) -> Sequence[Sample]:
         """The samples of the one series that `query` selects, oldest first; none for an unknown or empty one.
 
-        A range of more points than the server gives at once is asked for in parts. Raises `PermanentFaultError` when the
-        query selects several series: none of them is the answer.
+        A range of more points than the server gives at once is asked for in parts. Raises `PermanentFaultError` when
+        the query selects several series: none of them is the answer.
         """
         step, samples = timedelta(seconds=step_seconds), list[Sample]()
         while start <= end:
