@@ -47,6 +47,13 @@ def _obstacles(guard: Guard, query: Query) -> Iterator[tuple[str, str, str]]:
                 f"{format_duration(guard.sustained)} cannot hold the {comparison.samples} samples of the comparison"
             )
             yield "sustained", problem, f"write at least {format_duration(needed)}, or leave it out"
+    if comparison is not None and guard.watched:
+        lasts = max(one.end for one in guard.watched) - min(one.start for one in guard.watched)
+        between = spacing(query) * comparison.samples
+        if lasts > between * comparison.looks:
+            spent = format_duration(between * comparison.looks)
+            problem = f"the looks are spent after {spent}, and the guard is watched for {format_duration(lasts)}"
+            yield "comparison.looks", problem, f"write at least {-(-lasts // between)}"
     unit = query.unit or guard.unit
     if guard.objective is not None and convert(1.0, "%", unit) is None:
         yield "query.unit", f"an objective judges a share of requests, and {unit!r} is none", "write % or ratio"

@@ -147,6 +147,11 @@ BESIDE = {"kind": "side-by-side", "query": "stable"}
             "4m cannot hold the 20 samples of the comparison; write at least 5m",
         ),
         (
+            {"unit": "x", "baseline": BESIDE, "comparison": {"looks": 11}},
+            "comparison.looks",
+            "the looks are spent after 55m, and the guard is watched for 1h; write at least 12",
+        ),
+        (
             {"unit": "s", "objective": {"target": 99, "windows": [{"long": "1h", "short": "5m", "burn": 14.4}]}},
             "query.unit",
             "'s' is none",
