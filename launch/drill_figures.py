@@ -32,7 +32,8 @@ class DrillFigures(Model):
 
     `restored_seconds` is the recovery time (RTO): from the call for the rollback until service was verified restored.
     `lost_seconds` is the recovery point (RPO): how old the data is that a restore would lead to, from the snapshot item
-    that names a `recovery_point`. A way back that takes the schema down in place costs none of it. `failures` says in words why the drill did not pass; empty is a pass.
+    that names a `recovery_point`. A way back that takes the schema down in place costs none of it. `failures` says in
+    words why the drill did not pass; empty is a pass.
     """
 
     launch: str
