@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -97,6 +97,9 @@ class _Run(Payload):
     report: _Report | None = None
 
 
+_SECONDS_TO_LIST = 10.0
+
+
 class JourneyRunner(Block):
     """A service that runs Playwright journeys against one target."""
 
@@ -106,6 +109,8 @@ class JourneyRunner(Block):
         "A runner of browser journeys: `POST /runs {journey|suite, target}`, `GET /runs/{id}` (held open by "
         "`Prefer: wait=N` while it runs), `GET /suites/{suite}/latest`; reports are Playwright's JSON."
     )
+    _documentation_url = HttpUrl("https://playwright.dev/docs/test-reporters#json-reporter")
+    needs: ClassVar[str] = "a token of the runner"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (Journey, JourneySuite)
 
@@ -123,7 +128,17 @@ class JourneyRunner(Block):
     def check(self) -> str:
         """Proves that the runner answers and takes the token. Raises `SystemFaultError`."""
         with self._client() as client:
-            wire.fetch(client, "GET", "/journeys", system=self.url, question="its list of journeys")
+            # A journey may take minutes; a list may not.
+            soon = min(self.timeout_seconds, _SECONDS_TO_LIST)
+            wire.fetch(
+                client,
+                "GET",
+                "/journeys",
+                system=self.url,
+                question="its list of journeys",
+                needs=self.needs,
+                timeout_seconds=soon,
+            )
         return f"{self.url} takes the token"
 
     def answer(self, probe: Journey | JourneySuite, occasion: Occasion) -> Reading:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -132,6 +132,8 @@ class PagerDuty(Block):
     _block_type_name = "PagerDuty"
     _block_type_slug = "pagerduty"
     _description = "PagerDuty, REST API v2 and Events API v2. https://developer.pagerduty.com/"
+    _documentation_url = HttpUrl("https://developer.pagerduty.com/api-reference/")
+    needs: ClassVar[str] = "a read-only REST key and one service's routing key"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (EscalationResponse, AlertRunbooks, OncallRota, PagedIncidents)
 
@@ -274,7 +276,9 @@ class PagerDuty(Block):
             "Accept": "application/vnd.pagerduty+json;version=2",
         }
         with wire.client(self.base_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
-            response = wire.fetch(client, "GET", path, system=_SYSTEM, question=question, params=params)
+            response = wire.fetch(
+                client, "GET", path, system=_SYSTEM, question=question, params=params, needs=self.needs
+            )
         return read(model, response, system=_SYSTEM, question=question)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks.statuspage_api import Component, Incident, Mark, StatuspageApi
 from launch.effects.base import Effect
@@ -30,6 +30,8 @@ class Statuspage(Block):
     _block_type_name = "Statuspage"
     _block_type_slug = "statuspage"
     _description = "Atlassian Statuspage, REST API v1. https://developer.statuspage.io/"
+    _documentation_url = HttpUrl("https://developer.statuspage.io/")
+    needs: ClassVar[str] = "a page's API key"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (StatusPageSetup, PublicMaintenance, PublicStatus, PublicResolution)
     effects: ClassVar[tuple[type[Effect], ...]] = (ScheduleMaintenance, SetStatus)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Self, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, model_validator
+from pydantic import Field, HttpUrl, model_validator
 
 from blocks import wire
 from blocks.data.cloudflare import CloudflareZone
@@ -30,6 +30,11 @@ class ContentDelivery(Block):
     _block_type_name = "Content Delivery"
     _block_type_slug = "content-delivery"
     _description = "A Cloudflare zone and/or a CloudFront distribution. The origin is switched on CloudFront."
+    _documentation_url = HttpUrl("https://developers.cloudflare.com/api/")
+    needs: ClassVar[str] = (
+        "Cloudflare: zone read, cache purge. CloudFront: `cloudfront:GetDistribution*`, `UpdateDistribution`, "
+        "`CreateInvalidation`"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (EdgeRules, HitRatio, CachePurge, DeliveryOrigin, AssetHeaders)
     effects: ClassVar[tuple[type[Effect], ...]] = (PurgeCache, SwitchOrigin)
@@ -47,8 +52,11 @@ class ContentDelivery(Block):
         return self
 
     def check(self) -> str:
-        """Proves that every provider takes the credentials. Raises `SystemFaultError`."""
-        return "; ".join(provider.check() for provider in (self.cloudflare, self.cloudfront) if provider is not None)
+        """Proves that the edge answers and every provider takes the credentials. Raises `SystemFaultError`."""
+        with wire.client(self.edge_url, timeout_seconds=self.timeout_seconds) as client:
+            wire.fetch(client, "GET", "/", system="the edge", question="whether it answers", ok=wire.ANY_ANSWER)
+        providers = [one for one in (self.cloudflare, self.cloudfront) if one is not None]
+        return "; ".join(["the edge answers", *(provider.check() for provider in providers)])
 
     def answer(self, probe: DeliveryProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""

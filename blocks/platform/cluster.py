@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import TypeAdapter, ValidationError
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from blocks.platform import mesh, workloads
 from blocks.platform.kube import Kube
@@ -56,6 +56,11 @@ class KubernetesCluster(KubeAccess, Block):
         "One namespace of a cluster, with its Istio objects. The account needs get and list on what is asked about and "
         "patch on deployments (https://kubernetes.io/docs/reference/access-authn-authz/rbac/). Give a kubeconfig, or a "
         "server with a token, or neither inside the cluster."
+    )
+    _documentation_url = HttpUrl("https://kubernetes.io/docs/reference/access-authn-authz/rbac/")
+    needs: ClassVar[str] = (
+        "get and list on what is asked about, patch on deployments and `deployments/scale`, in one namespace; "
+        "Istio objects only if they are asked about"
     )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 
-from blocks import wire
+from blocks import faults, wire
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
@@ -71,6 +71,8 @@ class ImageRegistry(Block):
         "A registry that speaks the OCI distribution API: Docker Hub, GHCR, ECR, Artifact Registry, Harbor. "
         "The account needs pull on the product's repositories."
     )
+    _documentation_url = HttpUrl("https://github.com/opencontainers/distribution-spec/blob/main/spec.md")
+    needs: ClassVar[str] = "pull on the product's repositories"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PublishedImages, PreviousImages)
 
@@ -176,14 +178,16 @@ class ImageRegistry(Block):
             return response
         headers["Authorization"] = f"Bearer {self._token(client, response, scope, question)}"
         ok.discard(_UNAUTHORIZED)
-        return wire.fetch(client, "GET", path, system=self._system, question=question, ok=ok, headers=headers)
+        return wire.fetch(
+            client, "GET", path, system=self._system, question=question, ok=ok, headers=headers, needs=self.needs
+        )
 
     def _token(self, client: httpx.Client, refusal: httpx.Response, service: str, question: str) -> str:
         """A pull token from the service that the registry's refusal names."""
         scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
         parameters = dict(_PARAMETER.findall(rest))
         if scheme.lower() != "bearer" or "realm" not in parameters:
-            raise wire.status_fault(_UNAUTHORIZED, system=self._system, question=question)
+            raise faults.status_fault(_UNAUTHORIZED, system=self._system, question=question)
         scope = {"scope": f"repository:{self._repository(service)}:pull"} if service else {}
         asked = {"service": parameters.get("service", ""), **scope}
         basic = httpx.BasicAuth(self.username or "", self.password.get_secret_value() if self.password else "")
