@@ -72,17 +72,18 @@ class PostgresDatabase(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
 
     def check(self) -> str:
-        """Proves that the role can log in on primary and standby and may watch. Raises `SystemFaultError`."""
-        question = "may I watch"
-        with self._session(self.dsn, question) as session:
+        """Proves that the role can log in, on the standby too, and says whether it sees replication.
+
+        A role without pg_monitor is none of this block's faults: a service's own role, whose pool is asked about, has
+        no such right. Raises `SystemFaultError`.
+        """
+        with self._session(self.dsn, "may I watch") as session:
             row = session.execute(_MAY_WATCH).fetchone()
-        if row is None or not row[0]:
-            raise PermanentFaultError(
-                system=self._where, question=question, answer="no", next_step=missing_right("pg_monitor")
-            )
         if self.standby_dsn is not None:
-            self._heartbeat_distance(self.standby_dsn) if self.heartbeat_table else self._greet(self.standby_dsn)
-        return f"{self._where} lets the role watch"
+            with self._session(self.standby_dsn, "are you there") as session:
+                session.execute("SELECT 1")
+        sees = "and sees replication" if row is not None and row[0] else "without pg_monitor: replication is not seen"
+        return f"{self._where} takes the role, {sees}"
 
     def answer(self, probe: DatabaseProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -95,10 +96,6 @@ class PostgresDatabase(Block):
                 return self._pool(probe, occasion)
             case _:
                 assert_never(probe)
-
-    def _greet(self, dsn: SecretStr) -> None:
-        with self._session(dsn, "are you there") as session:
-            session.execute("SELECT 1")
 
     @property
     def _where(self) -> str:
