@@ -378,6 +378,8 @@ def _refusal(word: str, question: str, *, scope: str = "") -> SystemFaultError:
     kind = TransientFaultError if word in _RETRYABLE else PermanentFaultError
     if word == "missing_scope":
         next_step = f"{missing_right(scope)}, and install the app again"
-    else:
+    elif _WORD.match(word):
         next_step = _NEXT_STEP.get(word, "look the word up in Slack's reference")
+    else:
+        next_step = "check the address in the chat block"
     return kind(system="Slack", question=question, answer=answer, next_step=next_step)

@@ -37,6 +37,10 @@ class _State(StrEnum):
     MIXED = "mixed"
 
 
+class _Environment(Payload):
+    key: str
+
+
 class _Segment(Payload):
     included: tuple[str, ...] = ()
 
@@ -67,7 +71,8 @@ class FeatureFlags(Block):
     def check(self) -> str:
         """Proves that the environment can be read with this token. Raises `SystemFaultError`."""
         path = f"/api/v2/projects/{self.project}/environments/{self.environment}"
-        self._call("GET", path, question="its environment")
+        question = "its environment"
+        read(_Environment, self._call("GET", path, question=question), system=self._named(), question=question)
         return f"{self.url} takes the token for {self.project}/{self.environment}"
 
     def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:

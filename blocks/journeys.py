@@ -97,6 +97,11 @@ class _Run(Payload):
     report: _Report | None = None
 
 
+class _Listed(Payload):
+    journeys: tuple[str, ...]
+    suites: tuple[str, ...] = ()
+
+
 _SECONDS_TO_LIST = 10.0
 
 
@@ -130,16 +135,18 @@ class JourneyRunner(Block):
         with self._client() as client:
             # A journey may take minutes; a list may not.
             soon = min(self.timeout_seconds, _SECONDS_TO_LIST)
-            wire.fetch(
+            question = "its list of journeys"
+            response = wire.fetch(
                 client,
                 "GET",
                 "/journeys",
                 system=self.url,
-                question="its list of journeys",
+                question=question,
                 needs=self.needs,
                 timeout_seconds=soon,
             )
-        return f"{self.url} takes the token"
+        listed = read(_Listed, response, system=self.url, question=question)
+        return f"{self.url} knows {len(listed.journeys)} journeys and {len(listed.suites)} suites"
 
     def answer(self, probe: Journey | JourneySuite, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`; transient while a run has not finished."""

@@ -77,7 +77,10 @@ class Partners(Block):
     def check(self) -> str:
         """Proves that every partner takes its key and that the product's API answers. Raises `SystemFaultError`."""
         for partner, api in self.apis.items():
-            self._ask(partner, "GET", api.key_path, question="whether it takes our key")
+            question = "whether it takes our key"
+            wire.json_body(
+                self._ask(partner, "GET", api.key_path, question=question), system=partner, question=question
+            )
         with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=self._product) as client:
             wire.fetch(client, "GET", "/", system=self.product_url, question="whether it answers", ok=_REACHED)
         return f"{', '.join(sorted(self.apis))} take our keys"

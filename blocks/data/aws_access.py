@@ -28,6 +28,8 @@ _REFUSED_KEYS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_REQUEST_IDS = {"x-amz-request-id", "x-amzn-requestid"}
+_REQUEST_ID = re.compile(rb"<requestid>", re.IGNORECASE)
 _DENIED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound"}
 
@@ -46,7 +48,7 @@ class AwsAccess(BaseModel):
         from botocore.config import Config
 
         wait = self.timeout_seconds
-        return _session().client(
+        made = _session().client(
             service,  # type: ignore[call-overload]
             region_name=self.region,
             endpoint_url=self.endpoint_url,
@@ -54,6 +56,8 @@ class AwsAccess(BaseModel):
             aws_secret_access_key=self.secret_access_key.get_secret_value() if self.secret_access_key else None,
             config=Config(connect_timeout=wait, read_timeout=wait, retries={"total_max_attempts": 1}),
         )
+        made.meta.events.register("before-parse", _from_aws)
+        return made
 
 
 @contextmanager
@@ -96,15 +100,27 @@ def missing(error: SystemFaultError) -> bool:
     return isinstance(error, PermanentFaultError) and error.answer.split(" ", 1)[0] in _MISSING
 
 
+def _from_aws(response_dict: dict[str, Any], **_: object) -> None:
+    """Every answer of AWS carries a request id: without one a proxy's page would be read as an answer without data."""
+    from botocore.parsers import ResponseParserError
+
+    body, headers = response_dict["body"], {name.lower() for name in response_dict["headers"]}
+    told = _REQUEST_IDS & headers or (isinstance(body, bytes) and _REQUEST_ID.search(body))
+    if response_dict["status_code"] < 300 and not told:
+        message = "an answer without a request id"
+        raise ResponseParserError(message)
+
+
 def _fault(error: Any, system: str, question: str) -> SystemFaultError:
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if status == 429 or status >= 500 or code in _THROTTLES:
+    throttled = status == 429 or code in _THROTTLES
+    if throttled or status >= 500:
         return TransientFaultError(
             system=system,
             question=question,
             answer=f"{code} (HTTP {status})",
-            next_step="look at the AWS health dashboard",
+            next_step="wait, or ask for a higher limit" if throttled else "look at the AWS health dashboard",
         )
     if code in _REFUSED_KEYS:
         next_step = "renew the key in the system's block"

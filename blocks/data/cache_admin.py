@@ -9,7 +9,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.data.cache import connected, count_keys
 from blocks.endpoint import Endpoint
-from blocks.payloads import Payload
+from blocks.payloads import Payload, read
 from launch.effects.base import Effect
 from launch.effects.data import WarmCache
 from launch.ports import Observation, Occasion, Standing, State
@@ -43,7 +43,9 @@ class CacheAdmin(Block):
         """Proves that the product takes the token and that the cache can be looked into. Raises `SystemFaultError`."""
         # Which services there are, a plan says; an endpoint that does not know the name took the token.
         question = "whether the token is taken"
-        self._endpoint.send("GET", "/admin/config/tminus", question=question, ok={200, 404})
+        response = self._endpoint.send("GET", "/admin/config/tminus", question=question, ok={200, 404})
+        if response.is_success:
+            read(_Settings, response, system=self.url, question=question)
         with connected(self.redis_url, "ping, and one batch of keys", timeout_seconds=self.timeout_seconds) as client:
             client.ping()
             client.scan(count=1)

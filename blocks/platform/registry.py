@@ -85,7 +85,11 @@ class ImageRegistry(Block):
     def check(self) -> str:
         """Proves that the registry answers and takes the account."""
         with self._client() as client:
-            self._get(client, "/v2/", scope="", question="which API do you speak")
+            question = "which API do you speak"
+            answer = self._get(client, "/v2/", scope="", question=question)
+        # The body is free, and often empty; a page for people is another thing than a registry.
+        if "html" in answer.headers.get("content-type", ""):
+            raise self._malformed(question)
         return f"{self._system} answers"
 
     def answer(self, probe: PublishedImages | PreviousImages, occasion: Occasion) -> Reading:

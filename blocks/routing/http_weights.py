@@ -50,7 +50,10 @@ class HttpWeights(Weighing, Block):
     def check(self) -> str:
         """Proves that the endpoint takes the token. Raises `SystemFaultError`."""
         # Which routes there are, a plan says; an endpoint that does not know the name took the token.
-        self._endpoint.send("GET", self._path("tminus"), question="whether the token is taken", ok={200, 404})
+        question = "whether the token is taken"
+        response = self._endpoint.send("GET", self._path("tminus"), question=question, ok={200, 404})
+        if response.is_success:
+            read(_Weights, response, system=self.named, question=question)
         return f"{self.url} takes the token"
 
     def read(self, route: str) -> Table:
