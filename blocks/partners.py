@@ -120,8 +120,12 @@ class Partners(Block):
         return response.is_success and read(_Account, response, system=partner, question=question).status == "active"
 
     def _takes_key(self, provider: str) -> bool:
-        path = self._api(provider, "whether our key works").key_path
-        return self._ask(provider, "GET", path, question="whether our key works", ok=_ANSWERED).is_success
+        question = "whether our key works"
+        answer = self._ask(provider, "GET", self._api(provider, question).key_path, question=question, ok=_ANSWERED)
+        if answer.is_success:
+            # A page for people takes every key.
+            wire.json_body(answer, system=provider, question=question)
+        return answer.is_success
 
     def _calls(self, partner: str, url: str) -> bool:
         question = "which webhooks it holds for us"

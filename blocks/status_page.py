@@ -254,6 +254,7 @@ class Statuspage(Block):
             base_url=self.base_url,
             public_url=self.public_url,
             timeout_seconds=self.timeout_seconds,
+            needs=self.needs,
         )
 
     def _reading(self, values: dict[str, Quantity], occasion: Occasion, evidence: str = "") -> Reading:

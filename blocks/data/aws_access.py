@@ -107,6 +107,8 @@ def _from_aws(response_dict: dict[str, Any], **_: object) -> None:
     body, headers = response_dict["body"], {name.lower() for name in response_dict["headers"]}
     told = _REQUEST_IDS & headers or (isinstance(body, bytes) and _REQUEST_ID.search(body))
     if response_dict["status_code"] < 300 and not told:
+        if not isinstance(body, bytes):
+            body.close()
         message = "an answer without a request id"
         raise ResponseParserError(message)
 

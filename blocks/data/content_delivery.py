@@ -24,6 +24,10 @@ from launch.readings import Reading, quantities
 _OURS = timedelta(minutes=5)
 
 
+def _is_page(path: str) -> bool:
+    return path.endswith((".html", "/"))
+
+
 class ContentDelivery(Block):
     """What stands between users and the origin."""
 
@@ -169,7 +173,7 @@ class ContentDelivery(Block):
         )
 
     def _headers(self, probe: AssetHeaders, occasion: Occasion) -> Reading:
-        answers: dict[str, int] = {}
+        answers: dict[str, str] = {}
         with wire.client(self.edge_url, timeout_seconds=self.timeout_seconds) as client:
             for path in probe.paths:
                 response = wire.fetch(
@@ -180,8 +184,10 @@ class ContentDelivery(Block):
                     question=f"the headers of {path}",
                     ok=range(100, 500),
                 )
-                answers[path] = response.status_code
-        refused = sorted(f"{path} {status}" for path, status in answers.items() if status != 200)
+                # An edge that falls back to the start page answers 200 with a page in the place of a script.
+                fallen_back = "html" in response.headers.get("content-type", "") and not _is_page(path)
+                answers[path] = "a page" if fallen_back else str(response.status_code)
+        refused = sorted(f"{path} {answer}" for path, answer in answers.items() if answer != "200")
         return Reading(
             values=quantities("assets", assets_refused=len(refused)),
             where=self.edge_url,

@@ -177,7 +177,9 @@ class ImageRegistry(Block):
     ) -> httpx.Response:
         ok = {200, _UNAUTHORIZED, *([_MISSING] if missing_ok else [])}
         headers = {"Accept": _MANIFESTS}
-        response = wire.fetch(client, "GET", path, system=self._system, question=question, ok=ok, headers=headers)
+        response = wire.fetch(
+            client, "GET", path, system=self._system, question=question, ok=ok, headers=headers, needs=self.needs
+        )
         if response.status_code != _UNAUTHORIZED:
             return response
         headers["Authorization"] = f"Bearer {self._token(client, response, scope, question)}"
@@ -198,7 +200,14 @@ class ImageRegistry(Block):
         signed = next(basic.auth_flow(httpx.Request("GET", parameters["realm"]))).headers
         headers = {"Authorization": signed["Authorization"]} if self.username else {}
         response = wire.fetch(
-            client, "GET", parameters["realm"], system=self._system, question="a token", params=asked, headers=headers
+            client,
+            "GET",
+            parameters["realm"],
+            system=self._system,
+            question="a token",
+            params=asked,
+            headers=headers,
+            needs=self.needs,
         )
         try:
             granted = _Token.model_validate_json(response.content)
