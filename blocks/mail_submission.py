@@ -80,6 +80,8 @@ def _session(server: SmtpServer, question: str, *, timeout_seconds: float) -> It
                 session.login(server.login, server.password.get_secret_value())
             yield session
     except smtplib.SMTPAuthenticationError as error:
+        if error.smtp_code < 500:
+            raise _refusal(error.smtp_code, system, question) from error
         raise PermanentFaultError(
             system=system,
             question=question,
@@ -100,7 +102,14 @@ def _session(server: SmtpServer, question: str, *, timeout_seconds: float) -> It
 
 
 def _refusal(code: int, system: str, question: str) -> SystemFaultError:
-    """RFC 5321: 4yz may work later, 5yz will not."""
+    """RFC 5321: 4yz may work later, 5yz will not; smtplib has -1 for what is no reply at all."""
+    if code < 200:
+        return PermanentFaultError(
+            system=system,
+            question=question,
+            answer="something that is not SMTP",
+            next_step="check host and port in the mail block",
+        )
     kind = TransientFaultError if 400 <= code < 500 else PermanentFaultError
     step = "look at the relay's log" if kind is PermanentFaultError else "try again later"
     return kind(system=system, question=question, answer=f"SMTP {code}", next_step=step)

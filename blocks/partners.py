@@ -25,13 +25,13 @@ _REACHED: Container[int] = wire.ANY_ANSWER - {401, 403}
 
 
 class PartnerApi(BaseModel):
-    """How one partner's API is reached. `key_path` is its cheapest call that needs the key."""
+    """How one partner's API is reached."""
 
-    url: str
-    key_path: str = "/v1/account"
-    key_header: str = "Authorization"
-    key_prefix: str = "Bearer "
-    headers: dict[str, str] = Field(default_factory=dict)
+    url: str = Field(description="Base URL of the partner's API.")
+    key_path: str = Field(default="/v1/account", description="Path of its cheapest call that needs the key.")
+    key_header: str = Field(default="Authorization", description="Header that carries the key.")
+    key_prefix: str = Field(default="Bearer ", description="What stands before the key in that header.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Other headers, e.g. the version of the API.")
 
 
 class _Account(Payload):

@@ -67,7 +67,7 @@ class ShellScripts(Block):
         return scripts
 
     def check(self) -> str:
-        """Proves that every script can be run and that records can be written; writes nothing."""
+        """Proves that scripts can be run and records be written; writes nothing. Raises `SystemFaultError`."""
         for name, path in self.scripts.items():
             if not os.access(path, os.X_OK):
                 raise self._refused(f"may I run {name}", "no such executable", "check its path in the system's block")

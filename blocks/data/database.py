@@ -31,18 +31,23 @@ FROM pg_stat_replication WHERE state = 'streaming'
 """
 _INSUFFICIENT_PRIVILEGE = "42501"
 _CHECK_LOGIN = "check user, password and database in the block"
-# What libpq says of a connection that did not come about, for which no server gave a code.
-_LIBPQ = (
-    ("authentication failed", "the role or the database was refused", _CHECK_LOGIN),
-    ("no password supplied", "the role or the database was refused", _CHECK_LOGIN),
-    ("does not exist", "the role or the database was refused", _CHECK_LOGIN),
-    ("certificate", "a certificate that cannot be trusted", "check sslmode and sslrootcert in the block's address"),
-    ("resolve host", "no address for its name", "check the host name in the block and the DNS here"),
-    ("translate host name", "no address for its name", "check the host name in the block and the DNS here"),
-    ("refused", "no connection: refused", CHECK_REACH),
-    ("timeout", "no answer in time", CHECK_REACH),
+_CHECK_NAME = "check the host name in the block and the DNS here"
+_REFUSED = "the role or the database was refused"
+# What libpq says of a connection that did not come about: it hands no code of the server on.
+_LIBPQ: tuple[tuple[str, type[PermanentFaultError | TransientFaultError], str, str], ...] = (
+    ("authentication failed", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("no password supplied", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("does not exist", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("permission denied", PermanentFaultError, "permission denied", missing_right("CONNECT on the database")),
+    ("certificate", PermanentFaultError, "a certificate that cannot be trusted", "check sslmode and sslrootcert"),
+    ("invalid response", PermanentFaultError, "something that is not PostgreSQL", "check host and port in the block"),
+    ("resolve host", TransientFaultError, "no address for its name", _CHECK_NAME),
+    ("translate host name", TransientFaultError, "no address for its name", _CHECK_NAME),
+    ("refused", TransientFaultError, "no connection: refused", CHECK_REACH),
+    ("timeout", TransientFaultError, "no answer in time", CHECK_REACH),
+    ("too many", TransientFaultError, "too many connections", "wait, or give the role more connections"),
+    ("starting up", TransientFaultError, "it is starting up", "wait until the server is up"),
 )
-_FOR_GOOD = {"authentication failed", "no password supplied", "does not exist", "certificate"}
 _MAY_WATCH = "SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')"
 _POOL = """
 SELECT count(a.pid), (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)
@@ -211,14 +216,11 @@ def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Itera
 def _fault(error: Error, *, system: str, question: str) -> SystemFaultError:
     """By SQLSTATE where the server gave one, else by libpq's words, which never hold the password."""
     state, said = error.sqlstate or "", str(error)
-    for told, answer, next_step in _LIBPQ:
+    for told, kind, answer, next_step in _LIBPQ:
         if not state and told in said:
-            kind = PermanentFaultError if told in _FOR_GOOD else TransientFaultError
             return kind(system=system, question=question, answer=answer, next_step=next_step)
     if state[:2] in {"28", "3D"}:
-        return PermanentFaultError(
-            system=system, question=question, answer="the role or the database was refused", next_step=_CHECK_LOGIN
-        )
+        return PermanentFaultError(system=system, question=question, answer=_REFUSED, next_step=_CHECK_LOGIN)
     if state == _INSUFFICIENT_PRIVILEGE:
         return PermanentFaultError(
             system=system,

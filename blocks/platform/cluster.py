@@ -75,7 +75,7 @@ class KubernetesCluster(KubeAccess, Block):
     effects: ClassVar[tuple[type[Effect], ...]] = (SetImages, AwaitRollout, ScaleWorkloads)
 
     def check(self) -> str:
-        """Proves that the API server answers and that the account holds the rights a launch needs."""
+        """Proves that the API server answers and grants what a launch needs. Raises `SystemFaultError`."""
         with self._talk() as kube:
             self.demand(kube, _NEEDED)
             return f"{self.named} has {len(kube.deployments())} deployments, and they may be changed"

@@ -47,7 +47,7 @@ class AwsNetwork(AwsAccess, Block):
     load_balancer: str = Field(min_length=1, description="Name of the load balancer.")
 
     def check(self) -> str:
-        """Proves that the key may look, and that VPC and load balancer exist."""
+        """Proves that the key may look, and that VPC and load balancer exist. Raises `SystemFaultError`."""
         vpc, groups = self._vpc_id(), self._target_groups()
         return f"{_SYSTEM}: {self.vpc} is {vpc}, {self.load_balancer} has {len(groups)} target groups"
 

@@ -83,7 +83,7 @@ class ImageRegistry(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
-        """Proves that the registry answers and takes the account."""
+        """Proves that the registry answers and takes the account. Raises `SystemFaultError`."""
         with self._client() as client:
             question = "which API do you speak"
             answer = self._get(client, "/v2/", scope="", question=question)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from prefect.blocks.core import Block
-from pydantic import JsonValue
+from pydantic import JsonValue, SecretStr
 
 from console.systems import block_types
 from tests.fakes.scripted_server import Asked, Reply
@@ -160,7 +160,7 @@ def _cluster(url: str) -> Fields:
     return {"namespace": "production", "server": url, **_TOKEN}
 
 
-PROVIDERS: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
+_SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
     "aws-load-balancer-weights": (aws_xml, lambda url: {**_cloud(url), "load_balancer": "x"}),
     "aws-network": (aws_ec2, lambda url: {**_cloud(url), "vpc": "x", "load_balancer": "x"}),
     "brevo": (plain, lambda url: {"api_key": SECRET, "sender": "a@b.example", "base_url": url}),
@@ -190,27 +190,14 @@ PROVIDERS: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         },
     ),
     "database-snapshots": (aws_rds, lambda url: {**_cloud(url), "instance": "x"}),
-    "datadog-synthetics": (
-        plain,
-        lambda url: {"url": url, "api_key": SECRET, "application_key": SECRET},
-    ),
-    "evidence-store": (plain, lambda url: {"url": url, **_TOKEN}),
-    "feature-flags": (plain, lambda url: {"url": url, "project": "p", **_TOKEN}),
     "gateway-routes": (kubernetes, _cluster),
-    "github": (plain, lambda url: {"url": url, "repository": "o/r", **_TOKEN}),
-    "grafana": (plain, lambda url: {"url": url, **_TOKEN}),
-    "http-weights": (plain, lambda url: {"url": url, **_TOKEN}),
     "image-registry": (
         plain,
         lambda url: {"url": url, "prefix": "p", "username": "u", "password": SECRET},
     ),
     "istio-routes": (kubernetes, _cluster),
-    "jaeger": (plain, lambda url: {"url": url, "sampling_url": url, **_TOKEN}),
-    "journey-runner": (plain, lambda url: {"url": url, "target": url, **_TOKEN}),
     "kubernetes-namespace": (kubernetes, _cluster),
     "linkedin": (plain, lambda url: {"base_url": url, "author": "urn:li:organization:1", **_TOKEN}),
-    "loki": (plain, lambda url: {"url": url, **_TOKEN}),
-    "message-queue": (plain, lambda url: {"url": url, "user": "u", "password": SECRET}),
     "object-storage": (aws_s3, _cloud),
     "pagerduty": (
         plain,
@@ -227,9 +214,6 @@ PROVIDERS: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
             "product_token": SECRET,
         },
     ),
-    "posthog": (plain, lambda url: {"url": url, "project": 1, **_TOKEN}),
-    "product-admin": (plain, lambda url: {"url": url, **_TOKEN}),
-    "prometheus": (plain, lambda url: {"url": url, **_TOKEN}),
     "secret-store": (aws_json, _cloud),
     "slack-chat": (slack, lambda url: {"token": SECRET, "base_url": f"{url}/"}),
     "static-assets": (
@@ -249,6 +233,31 @@ PROVIDERS: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         plain,
         lambda url: {"base_url": url, "email": "a@b.example", "api_token": SECRET},
     ),
+}
+"""Those whose fields, or whose vendor's words for trouble, are of their own kind."""
+
+
+def _usual(kind: type[Block]) -> Callable[[str], Fields]:
+    """Most blocks: addresses and secrets, and names that may be anything."""
+
+    def fields(url: str) -> Fields:
+        given: dict[str, JsonValue] = {}
+        for name, field in kind.model_fields.items():
+            if field.annotation in {SecretStr, SecretStr | None}:
+                given[name] = SECRET
+            elif name == "url" or name.endswith("_url"):
+                given[name] = url
+            elif field.is_required():
+                given[name] = 1 if field.annotation is int else "x"
+        return given
+
+    return fields
+
+
+PROVIDERS: dict[str, tuple[Dialect, Callable[[str], Fields]]] = _SPECIAL | {
+    slug: (plain, _usual(kind))
+    for slug, kind in block_types().items()
+    if slug not in _SPECIAL and "url" in kind.model_fields and kind.model_fields["url"].annotation is str
 }
 
 
