@@ -139,7 +139,7 @@ class SlackChat(Block):
     )
 
     def check(self) -> str:
-        """Who this is to Slack. Raises `SystemFaultError` without a valid token or the right to list channels."""
+        """Proves that the token is taken and channels may be listed. Raises `SystemFaultError`."""
         identity = self._call(_Identity, "auth.test", "who am I")
         self._call(_Channels, "conversations.list", "which channels are there", limit=1)
         return f"Slack team {identity.team!r} knows this token as {identity.user!r}"

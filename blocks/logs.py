@@ -91,7 +91,7 @@ class LokiLogs(Block):
     _endpoint: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the server answers and takes the token. Raises `SystemFaultError`."""
+        """Proves that the server takes the token and shows the tenant its labels. Raises `SystemFaultError`."""
         build = self._api.ask(_Build, "GET", "/loki/api/v1/status/buildinfo", question="which version it is")
         self._api.ask(_Success, "GET", "/loki/api/v1/labels", question="which labels this tenant has")
         return f"Loki {build.version} shows its labels at {self.url}"

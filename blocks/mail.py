@@ -89,7 +89,7 @@ class Brevo(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Whose account this is, and that its relay takes the login. Raises `SystemFaultError`."""
+        """Proves that the key is an account's and that its relay takes the login. Raises `SystemFaultError`."""
         question = "whose account is this"
         account = read(_Account, self._ask("GET", "/account", question), system=_SYSTEM, question=question)
         if self.relay is None:
@@ -311,7 +311,7 @@ class SmtpRelay(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the relay answers and takes the login. Raises `SystemFaultError`."""
+        """Proves that the relay answers and takes the login. Raises `SystemFaultError`."""
         greet(self.server, timeout_seconds=self.timeout_seconds)
         return f"the relay {self.server.host}:{self.server.port} takes the login"
 

@@ -144,7 +144,7 @@ class PagerDuty(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the REST key is accepted. Nothing proves a routing key without paging. Raises `SystemFaultError`."""
+        """Proves that the REST key is taken; only a page proves the routing key. Raises `SystemFaultError`."""
         self._get(_User, "/abilities", "what may this key do")
         return "PagerDuty accepts the REST key (a routing key shows its worth only by a page)"
 

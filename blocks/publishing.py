@@ -95,7 +95,7 @@ class Confluence(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the space can be read. Raises `SystemFaultError`."""
+        """Proves that the space can be read. Raises `SystemFaultError`."""
         return f"Confluence space {self._space_id()} ({self.space}) can be read"
 
     def answer(self, probe: WikiPage, occasion: Occasion) -> Reading:
@@ -226,7 +226,7 @@ class LinkedIn(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the organisation's posts can be read. Raises `SystemFaultError`."""
+        """Proves that the organisation's posts can be read. Raises `SystemFaultError`."""
         return f"LinkedIn shows {len(self._posts(None))} recent posts of {self.author}"
 
     def observe(self, effect: SocialEffect, occasion: Occasion) -> Observation:  # noqa: ARG002

@@ -43,7 +43,7 @@ class Statuspage(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Which page this is. Raises `SystemFaultError` when either API refuses."""
+        """Proves that the page may be managed and that the public sees it. Raises `SystemFaultError`."""
         name = self._api.page_name()
         self._api.public_summary()
         return f"Statuspage {name!r} can be managed and read"

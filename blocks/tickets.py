@@ -101,7 +101,7 @@ class Zendesk(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Who this is to Zendesk. Raises `SystemFaultError`; Zendesk answers a wrong token with an anonymous user."""
+        """Proves that the token is somebody's: a wrong one is anonymous to Zendesk. Raises `SystemFaultError`."""
         question = "who am I"
         user = read(_Me, self._ask("GET", "/users/me.json", question), system=_SYSTEM, question=question).user
         if user.id is None:

@@ -74,7 +74,7 @@ class PrometheusMetrics(Block):
     _endpoint: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the server answers and takes the token. Raises `SystemFaultError`."""
+        """Proves that the server takes the token and answers queries. Raises `SystemFaultError`."""
         build = self._api.ask(_BuildAnswer, "GET", "/api/v1/status/buildinfo", question="which version it is")
         self._api.ask(_Success, "GET", "/api/v1/query", question="whether queries are answered", params={"query": "up"})
         return f"Prometheus {build.data.version} answers queries at {self.url}"

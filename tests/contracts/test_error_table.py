@@ -21,7 +21,7 @@ from launch.readings import Reading
 from launch.verdicts import Verdict, judge
 from tests.fakes.providers import AGAIN, PROVIDERS, SECRET, Trouble, provider
 from tests.fakes.scripted_server import ScriptedServer, scripted
-from tests.fakes.verbs import OCCASION, effects, questions
+from tests.fakes.verbs import OCCASION, T0, effects, questions
 
 READING = {
     slug: {"GET", "POST"}
@@ -71,6 +71,19 @@ VERBS = [
     for model in getattr(block_types()[slug], field, ())
     if model in known and model not in ELSEWHERE
 ]
+
+
+SPOKEN: dict[str, Callable[[Any], object]] = {
+    "brevo": lambda block: block.send(["c@d.example"], "subject", "text", key="k"),
+    "pagerduty": lambda block: block.page("P1", "it burns", key="k"),
+    "prometheus": lambda block: block.series("up", start=T0, end=OCCASION.now, step_seconds=60),
+    "slack-chat": lambda block: block.post("war-room", "words", key="k"),
+    "statuspage": lambda block: block.announce("investigating", "words", key="k"),
+}
+SAID_ANYWAY = {
+    # An account without events answers `{}`, and any 2xx to a mail is Brevo's acceptance.
+    ("brevo", Trouble.EMPTY),
+}
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +170,13 @@ def test_an_effect_that_meets_trouble_is_never_taken_for_done(met, slug, effect,
         assert effect in WAITS_ONLY or trouble in {Trouble.MALFORMED, Trouble.EMPTY}
     else:
         assert_helps(told, slug, trouble)
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("slug", SPOKEN)
+def test_words_that_meet_trouble_are_never_taken_for_said(met, slug, trouble) -> None:
+    found = met(SPOKEN[slug])
+    if isinstance(found, SystemFaultError):
+        assert_helps(found, slug, trouble)
+    else:
+        assert (slug, trouble) in SAID_ANYWAY, found

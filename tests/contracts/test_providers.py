@@ -81,7 +81,10 @@ def test_it_can_be_checked_by_reading_only(slug) -> None:
     assert issubclass(kind, Block)
     assert {"check", "needs"} <= set(dir(kind))
     assert kind.check.__annotations__ == {"return": "str"}
-    assert "Raises `SystemFaultError`" in (kind.check.__doc__ or "")
+    words = " ".join((kind.check.__doc__ or "").split())
+    assert words.endswith("Raises `SystemFaultError`.")
+    proves = words.partition(". ")[0]
+    assert f"\n- check: {proves[0].lower()}{proves[1:]}\n" in section(slug)
     assert isinstance(kind.model_construct(), Checks)
 
 
