@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, PrivateAttr, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -35,6 +35,8 @@ class PostHogAnalytics(Block):
     _block_type_name = "PostHog Analytics"
     _block_type_slug = "posthog"
     _description = "Product analytics by trends: https://posthog.com/docs/api/queries. The key needs `query:read`."
+    _documentation_url = HttpUrl("https://posthog.com/docs/api")
+    needs: ClassVar[str] = "`query:read`"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (ProductEvents,)
 
@@ -94,7 +96,9 @@ class PostHogAnalytics(Block):
     def _api(self) -> Endpoint:
         if self._endpoint is None:
             headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-            self._endpoint = Endpoint("PostHog", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "PostHog", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint
 
 

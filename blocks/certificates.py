@@ -15,11 +15,11 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
+from blocks.faults import connection_fault
 from blocks.payloads import Payload, read
-from launch.errors import PermanentFaultError, TransientFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.web_edges import TlsCertificate
@@ -36,10 +36,17 @@ class _Status(Payload):
     renewal_time: datetime | None = Field(default=None, alias="renewalTime")
 
 
+class _Listed(Payload):
+    items: list[dict[str, JsonValue]]
+
+
 class _Managed(Payload):
     """A `Certificate` of cert-manager.io/v1, as far as renewal goes."""
 
     status: _Status = _Status()
+
+
+_LIST = "which certificates are renewed"
 
 
 class _Endpoint(NamedTuple):
@@ -56,6 +63,8 @@ class Certificates(Block):
         "Reads certificates by a TLS handshake, and their renewal from cert-manager (https://cert-manager.io/docs/) "
         "over the Kubernetes API."
     )
+    _documentation_url = HttpUrl("https://cert-manager.io/docs/reference/api-docs/")
+    needs: ClassVar[str] = "none for handshakes; get on cert-manager's certificates"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (TlsCertificate,)
 
@@ -73,7 +82,7 @@ class Certificates(Block):
 
     def check(self) -> str:
         """Proves that certificates may be read in the cluster. Raises `SystemFaultError`."""
-        self._managed("")
+        read(_Listed, self._managed(""), system=self.cluster_url, question=_LIST)
         return f"{self.cluster_url} lets certificates of namespace {self.namespace} be read"
 
     def answer(self, probe: TlsCertificate, occasion: Occasion) -> Reading:
@@ -115,20 +124,8 @@ class Certificates(Block):
                 context.wrap_socket(plain, server_hostname=host) as shaken,
             ):
                 sent = _chain_of(shaken)
-        except ssl.SSLError as error:
-            raise PermanentFaultError(
-                system=host,
-                question=question,
-                answer=f"a failed handshake ({error.reason or 'no reason given'})",
-                next_step="look at the TLS settings of the load balancer",
-            ) from error
         except OSError as error:
-            raise TransientFaultError(
-                system=host,
-                question=question,
-                answer="no answer in time" if isinstance(error, TimeoutError) else "no connection",
-                next_step="check that the host is up and reachable from here",
-            ) from error
+            raise connection_fault(error, system=host, question=question) from error
         return [x509.load_der_x509_certificate(der) for der in sent]
 
     def _endpoint(self, host: str) -> _Endpoint:
@@ -141,13 +138,14 @@ class Certificates(Block):
         return Store(_loaded(httpx.create_ssl_context().get_ca_certs(binary_form=True)))
 
     def _managed(self, name: str) -> httpx.Response:
+        question = f"who renews {name}" if name else _LIST
         trust = ssl.create_default_context(cadata=self.cluster_ca_pem) if self.cluster_ca_pem else None
         headers = {"Authorization": f"Bearer {self.cluster_token.get_secret_value()}"}
         path = f"/apis/cert-manager.io/v1/namespaces/{self.namespace}/certificates/{name}".rstrip("/")
         with wire.client(
             self.cluster_url, timeout_seconds=self.timeout_seconds, headers=headers, trust=trust
         ) as client:
-            return wire.fetch(client, "GET", path, system=self.cluster_url, question=f"who renews {name}")
+            return wire.fetch(client, "GET", path, system=self.cluster_url, question=question, needs=self.needs)
 
 
 def _loaded(roots: list[bytes]) -> list[x509.Certificate]:

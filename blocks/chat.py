@@ -12,12 +12,12 @@ from http.client import HTTPException
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr, ValidationError
+from pydantic import Field, HttpUrl, JsonValue, SecretStr, ValidationError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from blocks.faults import connection_fault, missing_right, status_fault
 from blocks.payloads import Payload
-from blocks.wire import status_fault
 from launch.effects.base import Effect
 from launch.effects.people import ChatEffect, OpenRoom, PostMessage
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
@@ -31,13 +31,13 @@ _NAMESPACE = uuid.UUID("6c1c1f86-6f0e-4c39-9a59-3f0a1c8a1f7e")
 _PAGE = 200
 _CHANNEL_ID = re.compile(r"^[CG][A-Z0-9]{8,}$")
 _WORD = re.compile(r"^[a-z][a-z0-9_]*$")
+_SCOPE = re.compile(r"^[a-z][a-z0-9_.:,]{0,99}$")
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors: these ask to try again.
 _RETRYABLE = {"ratelimited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 _NEXT_STEP = {
     "invalid_auth": "renew the token in the chat block",
     "not_authed": "put a token into the chat block",
     "token_revoked": "renew the token in the chat block",
-    "missing_scope": "give the app the missing scope and install it again",
     "channel_not_found": "create the channel, or invite the app to it",
     "not_in_channel": "invite the app to the channel",
     "is_archived": "unarchive the channel",
@@ -122,6 +122,10 @@ class SlackChat(Block):
     _block_type_name = "Slack chat"
     _block_type_slug = "slack-chat"
     _description = "Slack by a bot token. https://docs.slack.dev/reference/methods"
+    _documentation_url = HttpUrl("https://docs.slack.dev/reference/methods")
+    needs: ClassVar[str] = (
+        "channels:read, history, manage and join; chat:write; pins:read and write; metadata.message:read"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (ChatRoom, ChatMessages)
     effects: ClassVar[tuple[type[Effect], ...]] = (OpenRoom, PostMessage)
@@ -135,7 +139,7 @@ class SlackChat(Block):
     )
 
     def check(self) -> str:
-        """Who this is to Slack. Raises `SystemFaultError` without a valid token or the right to list channels."""
+        """Proves that the token is taken and channels may be listed. Raises `SystemFaultError`."""
         identity = self._call(_Identity, "auth.test", "who am I")
         self._call(_Channels, "conversations.list", "which channels are there", limit=1)
         return f"Slack team {identity.team!r} knows this token as {identity.user!r}"
@@ -341,12 +345,7 @@ class SlackChat(Block):
         except SlackApiError as error:
             raise _fault(error, question) from error
         except (OSError, HTTPException) as error:
-            raise TransientFaultError(
-                system="Slack",
-                question=question,
-                answer="no answer in time" if isinstance(error, TimeoutError) else "no connection",
-                next_step="check that Slack is reachable from here",
-            ) from error
+            raise connection_fault(error, system="Slack", question=question) from error
         except ValidationError as error:
             raise PermanentFaultError(
                 system="Slack",
@@ -367,18 +366,20 @@ def _standing(*, holds: bool) -> Standing:
 
 def _fault(error: SlackApiError, question: str) -> SystemFaultError:
     status = error.response.status_code
-    if status == 429:  # https://docs.slack.dev/apis/web-api/rate-limits
-        wait = error.response.headers.get("Retry-After", "some")
-        return TransientFaultError(
-            system="Slack", question=question, answer="HTTP 429 Too Many Requests", next_step=f"wait {wait} s"
-        )
-    if status != 200:
-        return status_fault(status, system="Slack", question=question)
-    return _refusal(str(error.response.get("error", "")), question)
+    if status != 200:  # https://docs.slack.dev/apis/web-api/rate-limits
+        wait = str(error.response.headers.get("Retry-After", ""))
+        return status_fault(status, system="Slack", question=question, right=SlackChat.needs, wait_seconds=wait)
+    word, needed = (str(error.response.get(name, "")) for name in ("error", "needed"))
+    return _refusal(word, question, scope=needed if _SCOPE.match(needed) else "")
 
 
-def _refusal(word: str, question: str) -> SystemFaultError:
+def _refusal(word: str, question: str, *, scope: str = "") -> SystemFaultError:
     answer = word if _WORD.match(word) else "something that is not Slack's API"
     kind = TransientFaultError if word in _RETRYABLE else PermanentFaultError
-    next_step = _NEXT_STEP.get(word, "look the word up in Slack's reference")
+    if word == "missing_scope":
+        next_step = f"{missing_right(scope)}, and install the app again"
+    elif _WORD.match(word):
+        next_step = _NEXT_STEP.get(word, "look the word up in Slack's reference")
+    else:
+        next_step = "check the address in the chat block"
     return kind(system="Slack", question=question, answer=answer, next_step=next_step)

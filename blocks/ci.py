@@ -7,7 +7,7 @@ from typing import ClassVar, assert_never
 from urllib.parse import quote
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, PrivateAttr, RootModel, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, RootModel, SecretStr
 
 from blocks import wire
 from blocks.endpoint import Endpoint
@@ -108,6 +108,10 @@ class GitHubRepository(Block):
     _description = (
         "Rulesets, tags, files and workflow runs: https://docs.github.com/rest. A fine-grained token needs "
         "administration (write, for freezes), contents (write, for tags) and actions (read)."
+    )
+    _documentation_url = HttpUrl("https://docs.github.com/rest")
+    needs: ClassVar[str] = (
+        "administration (write, for freezes), contents (write, for tags), actions (read), on one repository"
     )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (WorkflowRun, RepositoryValues, BranchFreeze, RollbackTag)
@@ -329,7 +333,9 @@ class GitHubRepository(Block):
                 "Accept": "application/vnd.github+json",
                 "X-GitHub-Api-Version": "2022-11-28",
             }
-            self._endpoint = Endpoint("GitHub", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "GitHub", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint
 
 

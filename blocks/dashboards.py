@@ -8,7 +8,7 @@ from typing import ClassVar, assert_never
 from urllib.parse import urlencode
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, PrivateAttr, RootModel, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, RootModel, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -86,6 +86,8 @@ class GrafanaDashboards(Block):
         "Dashboards and annotations: https://grafana.com/docs/grafana/latest/developers/http_api/. The service account "
         "needs the rights dashboards:read, datasources:query, annotations:read, annotations:create, annotations:write."
     )
+    _documentation_url = HttpUrl("https://grafana.com/docs/grafana/latest/developers/http_api/")
+    needs: ClassVar[str] = "dashboards:read, datasources:query, annotations:read, create and write"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (Dashboards, WatchPeriod)
     effects: ClassVar[tuple[type[Effect], ...]] = (MarkPeriod,)
@@ -96,8 +98,11 @@ class GrafanaDashboards(Block):
     _endpoint: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the server answers and takes the token. Raises `SystemFaultError`."""
-        return f'Grafana answers for "{self._api.ask(_Org, "GET", "/api/org", question="whose token this is").name}"'
+        """Proves that the token is taken, and dashboards and annotations may be read. Raises `SystemFaultError`."""
+        name = self._api.ask(_Org, "GET", "/api/org", question="whose token this is").name
+        self._api.ask(_Search, "GET", "/api/search", question="one dashboard", params={"limit": 1})
+        self._api.ask(_Annotations, "GET", "/api/annotations", question="one annotation", params={"limit": 1})
+        return f'Grafana shows "{name}" its dashboards and annotations'
 
     def answer(self, probe: Dashboards | WatchPeriod, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -220,7 +225,9 @@ class GrafanaDashboards(Block):
     def _api(self) -> Endpoint:
         if self._endpoint is None:
             headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-            self._endpoint = Endpoint("Grafana", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "Grafana", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint
 
 

@@ -16,10 +16,13 @@ P = TypeVar("P", bound=BaseModel)
 
 
 class Endpoint:
-    """Keeps one connection. `system` is the name that a fault's sentence gives the captain."""
+    """Keeps one connection. A fault's sentence tells the captain `system`, and `needs` when a right is missing."""
 
-    def __init__(self, system: str, base_url: str, *, headers: Mapping[str, str], timeout_seconds: float) -> None:
+    def __init__(
+        self, system: str, base_url: str, *, headers: Mapping[str, str], timeout_seconds: float, needs: str = ""
+    ) -> None:
         self.system = system
+        self._needs = needs
         self._base_url = base_url
         self._headers = headers
         self._timeout_seconds = timeout_seconds
@@ -55,6 +58,7 @@ class Endpoint:
             json=json,
             data=data,
             headers=headers,
+            needs=self._needs,
         )
 
     def ask(

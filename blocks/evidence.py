@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import AwareDatetime, Field, JsonValue, PrivateAttr, SecretStr, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, HttpUrl, JsonValue, PrivateAttr, SecretStr, TypeAdapter, ValidationError
 
 from blocks import evidence_formats as formats
 from blocks.endpoint import Endpoint
@@ -58,6 +58,8 @@ class EvidenceStore(Block):
         "Results of tests and scans as pipelines upload them, each in its tool's own format: JUnit XML, Playwright, "
         "Istanbul, k6, Chaos Toolkit, axe-core, Lighthouse, size-limit, OWASP ZAP, Snyk, npm audit."
     )
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc9110")
+    needs: ClassVar[str] = "read"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (
         SuiteReport,
@@ -153,7 +155,7 @@ class EvidenceStore(Block):
         if self._endpoint is None:
             headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
             self._endpoint = Endpoint(
-                "the evidence store", self.url, headers=headers, timeout_seconds=self.timeout_seconds
+                "the evidence store", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
             )
         return self._endpoint
 

@@ -7,7 +7,7 @@ from typing import ClassVar, assert_never
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from blocks import wire
 from blocks.flag_exposure import is_killed, kill_instructions, kill_seen, share_instructions, share_seen
@@ -37,6 +37,10 @@ class _State(StrEnum):
     MIXED = "mixed"
 
 
+class _Environment(Payload):
+    key: str
+
+
 class _Segment(Payload):
     included: tuple[str, ...] = ()
 
@@ -47,6 +51,11 @@ class FeatureFlags(Block):
     _block_type_name = "Feature Flags"
     _block_type_slug = "feature-flags"
     _description = "Boolean flags of one LaunchDarkly environment, read and set over its REST API."
+    _documentation_url = HttpUrl("https://launchdarkly.com/docs/api")
+    needs: ClassVar[str] = (
+        "reader on the project; in one environment `updateOn`, and for shares and cohorts `updateRules`, "
+        "`updateFallthrough`, `updateOffVariation`"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (FlagStates, FlagSegment)
     effects: ClassVar[tuple[type[Effect], ...]] = (SetFlag, SetFlagShare, KillFlags)
@@ -62,7 +71,8 @@ class FeatureFlags(Block):
     def check(self) -> str:
         """Proves that the environment can be read with this token. Raises `SystemFaultError`."""
         path = f"/api/v2/projects/{self.project}/environments/{self.environment}"
-        self._call("GET", path, question="its environment")
+        question = "its environment"
+        read(_Environment, self._call("GET", path, question=question), system=self._named(), question=question)
         return f"{self.url} takes the token for {self.project}/{self.environment}"
 
     def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:
@@ -251,7 +261,16 @@ class FeatureFlags(Block):
         # LaunchDarkly takes the bare token, without a scheme.
         authorized = {"Authorization": self.token.get_secret_value()}
         with wire.client(self.url, timeout_seconds=self.timeout_seconds, headers=authorized) as client:
-            return wire.fetch(client, method, path, system=self._named(), question=question, json=json, headers=headers)
+            return wire.fetch(
+                client,
+                method,
+                path,
+                system=self._named(),
+                question=question,
+                json=json,
+                headers=headers,
+                needs=self.needs,
+            )
 
     def _named(self) -> str:
         return f"flags of {self.project}/{self.environment}"

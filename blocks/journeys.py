@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -97,6 +97,14 @@ class _Run(Payload):
     report: _Report | None = None
 
 
+class _Listed(Payload):
+    journeys: tuple[str, ...]
+    suites: tuple[str, ...] = ()
+
+
+_SECONDS_TO_LIST = 10.0
+
+
 class JourneyRunner(Block):
     """A service that runs Playwright journeys against one target."""
 
@@ -106,6 +114,8 @@ class JourneyRunner(Block):
         "A runner of browser journeys: `POST /runs {journey|suite, target}`, `GET /runs/{id}` (held open by "
         "`Prefer: wait=N` while it runs), `GET /suites/{suite}/latest`; reports are Playwright's JSON."
     )
+    _documentation_url = HttpUrl("https://playwright.dev/docs/test-reporters#json-reporter")
+    needs: ClassVar[str] = "a token of the runner"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (Journey, JourneySuite)
 
@@ -123,8 +133,20 @@ class JourneyRunner(Block):
     def check(self) -> str:
         """Proves that the runner answers and takes the token. Raises `SystemFaultError`."""
         with self._client() as client:
-            wire.fetch(client, "GET", "/journeys", system=self.url, question="its list of journeys")
-        return f"{self.url} takes the token"
+            # A journey may take minutes; a list may not.
+            soon = min(self.timeout_seconds, _SECONDS_TO_LIST)
+            question = "its list of journeys"
+            response = wire.fetch(
+                client,
+                "GET",
+                "/journeys",
+                system=self.url,
+                question=question,
+                needs=self.needs,
+                timeout_seconds=soon,
+            )
+        listed = read(_Listed, response, system=self.url, question=question)
+        return f"{self.url} knows {len(listed.journeys)} journeys and {len(listed.suites)} suites"
 
     def answer(self, probe: Journey | JourneySuite, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`; transient while a run has not finished."""

@@ -31,12 +31,37 @@ def connect_to(url: str) -> sa.Engine:
         _migrate(engine)
         if engine.dialect.name == "postgresql":
             _act_as_writer(engine)
-    except (exc.OperationalError, exc.ProgrammingError, exc.DatabaseError) as error:
+    except exc.DatabaseError as error:
         engine.dispose()
-        answer = " ".join(str(error.orig).split())
-        problem = f"cannot open the ledger {parsed.render_as_string(hide_password=True)}: {answer}"
-        raise PlanError(problem) from error
+        raise _unopened(parsed, error) from error
     return engine
+
+
+def version_at(url: str) -> str | None:
+    """The migration that the database at `url` has, None where there is no ledger yet; nothing is written or made.
+
+    Raises `PlanError` in one sentence, without the password.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        if not Path(str(parsed.database)).exists():
+            return None
+        parsed = parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"})
+        engine = sa.create_engine(parsed)
+    else:
+        engine = _postgresql(parsed)
+    try:
+        return _version(engine)
+    except exc.DatabaseError as error:
+        raise _unopened(parsed, error) from error
+    finally:
+        engine.dispose()
+
+
+def _unopened(url: URL, error: exc.DatabaseError) -> PlanError:
+    answer = " ".join(str(error.orig).split())
+    problem = f"cannot open the ledger {url.render_as_string(hide_password=True)}: {answer}"
+    return PlanError(problem)
 
 
 def _parse(url: str) -> URL:

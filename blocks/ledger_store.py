@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.ledger import SqlLedger, open_ledger
+from blocks.ledger_database import HEAD, version_at
 from launch.drill import drill_product
 from launch.drill_figures import DrillFigures, drill_figures
 from launch.errors import PermanentFaultError, PlanError
@@ -28,6 +29,8 @@ class LedgerStore(Block):
         "Where launches are recorded; takes a database URL: "
         "https://docs.sqlalchemy.org/en/20/core/engines.html#database-urls"
     )
+    _documentation_url = HttpUrl("https://docs.sqlalchemy.org/en/20/core/engines.html#database-urls")
+    needs: ClassVar[str] = "INSERT and SELECT on its tables (role `tminus_writer`); the schema's owner migrates"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (NewestDrill,)
 
@@ -40,12 +43,19 @@ class LedgerStore(Block):
         return open_ledger(self.url.get_secret_value())
 
     def check(self) -> str:
-        """Proves that the ledger can be reached and read; one sentence."""
-        ledger = self.open()
+        """Proves that the database answers and says which schema it has; makes nothing. Raises `SystemFaultError`."""
         try:
-            return f"the ledger {ledger.url} holds {len(ledger.launches())} launches"
-        finally:
-            ledger.close()
+            version = version_at(self.url.get_secret_value())
+        except PlanError as error:
+            raise PermanentFaultError(
+                system="the ledger",
+                question="which schema it has",
+                answer=str(error),
+                next_step="check the address in the ledger's block, and that the database takes connections",
+            ) from error
+        if version is None:
+            return "the ledger is new: its tables are made when it is first opened"
+        return f"the ledger has schema {version}" + ("" if version == HEAD else f"; {HEAD} is made when it is opened")
 
     def answer(self, probe: NewestDrill, occasion: Occasion) -> Reading:
         """What the newest finished drill of the launch's product measured. Raises `SystemFaultError`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, TypeVar, assert_never
+from typing import ClassVar, Literal, TypeVar, assert_never
 
 import yaml
 from prefect.blocks.core import Block
-from pydantic import Field, PrivateAttr, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr, TypeAdapter, ValidationError
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -45,6 +45,10 @@ class _StreamAnswer(Payload):
     data: _Streams
 
 
+class _Success(Payload):
+    status: Literal["success"]
+
+
 class _Build(Payload):
     version: str
 
@@ -75,6 +79,8 @@ class LokiLogs(Block):
     _block_type_name = "Loki Logs"
     _block_type_slug = "loki"
     _description = "Log lines by LogQL: https://grafana.com/docs/loki/latest/reference/loki-http-api/"
+    _documentation_url = HttpUrl("https://grafana.com/docs/loki/latest/reference/loki-http-api/")
+    needs: ClassVar[str] = "read for one tenant"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (LogLines, LogPipeline)
 
@@ -85,9 +91,10 @@ class LokiLogs(Block):
     _endpoint: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the server answers and takes the token. Raises `SystemFaultError`."""
+        """Proves that the server takes the token and shows the tenant its labels. Raises `SystemFaultError`."""
         build = self._api.ask(_Build, "GET", "/loki/api/v1/status/buildinfo", question="which version it is")
-        return f"Loki {build.version} answers at {self.url}"
+        self._api.ask(_Success, "GET", "/loki/api/v1/labels", question="which labels this tenant has")
+        return f"Loki {build.version} shows its labels at {self.url}"
 
     def answer(self, probe: LogLines | LogPipeline, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -186,5 +193,7 @@ class LokiLogs(Block):
         if self._endpoint is None:
             headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
             tenant = {"X-Scope-OrgID": self.tenant} if self.tenant else {}
-            self._endpoint = Endpoint("Loki", self.url, headers=headers | tenant, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "Loki", self.url, headers=headers | tenant, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar, assert_never
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.mail_submission import SmtpServer, greet, submit
@@ -76,6 +76,8 @@ class Brevo(Block):
     _block_type_name = "Brevo mail"
     _block_type_slug = "brevo"
     _description = "Transactional mail by Brevo, API v3. https://developers.brevo.com/reference"
+    _documentation_url = HttpUrl("https://developers.brevo.com/reference")
+    needs: ClassVar[str] = "an API key limited to transactional mail"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (MailingDelivered, MailingScheduled, MailPath)
     effects: ClassVar[tuple[type[Effect], ...]] = (ScheduleMail, SendMail)
@@ -87,7 +89,7 @@ class Brevo(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Whose account this is, and that its relay takes the login. Raises `SystemFaultError`."""
+        """Proves that the key is an account's and that its relay takes the login. Raises `SystemFaultError`."""
         question = "whose account is this"
         account = read(_Account, self._ask("GET", "/account", question), system=_SYSTEM, question=question)
         if self.relay is None:
@@ -283,7 +285,15 @@ class Brevo(Block):
         accepted = wire.SUCCESS if ok is None else ok
         with wire.client(self.base_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
             return wire.fetch(
-                client, method, path, system=_SYSTEM, question=question, ok=accepted, json=body, params=params
+                client,
+                method,
+                path,
+                system=_SYSTEM,
+                question=question,
+                ok=accepted,
+                json=body,
+                params=params,
+                needs=self.needs,
             )
 
 
@@ -293,13 +303,15 @@ class SmtpRelay(Block):
     _block_type_name = "SMTP relay"
     _block_type_slug = "smtp-relay"
     _description = "Mail by SMTP submission (RFC 6409)."
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc6409")
+    needs: ClassVar[str] = "submission for one sender"
 
     server: SmtpServer = Field(description="The relay.")
     sender: str = Field(description="Address that mail comes from.")
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the relay answers and takes the login. Raises `SystemFaultError`."""
+        """Proves that the relay answers and takes the login. Raises `SystemFaultError`."""
         greet(self.server, timeout_seconds=self.timeout_seconds)
         return f"the relay {self.server.host}:{self.server.port} takes the login"
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import smtplib
 import ssl
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from email.message import EmailMessage
 
 from pydantic import BaseModel, Field, SecretStr
 
+from blocks.faults import connection_fault
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 _NAMESPACE = uuid.UUID("0d5c6a0e-5a53-4f7e-9a3b-6f7a1f2f8c11")
-_UNREACHABLE = "check that the relay is up and reachable from here"
 
 
 class SmtpServer(BaseModel):
@@ -53,49 +54,62 @@ def submit(
         message[name] = value
     message.set_content(text)
     system, question = f"mail relay {server.host}", f"a mail to {len(recipients)} recipients"
+    with _session(server, question, timeout_seconds=timeout_seconds) as session:
+        try:
+            session.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise _refusal(min(code for code, _ in error.recipients.values()), system, question) from error
+    return message_id(key)
+
+
+def greet(server: SmtpServer, *, timeout_seconds: float) -> None:
+    """That the relay answers and takes the login. Raises `SystemFaultError`."""
+    with _session(server, "a greeting", timeout_seconds=timeout_seconds):
+        pass
+
+
+@contextmanager
+def _session(server: SmtpServer, question: str, *, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
+    """A session, logged in. smtplib's and the socket's errors become the two faults."""
+    system = f"mail relay {server.host}"
     try:
         with smtplib.SMTP(server.host, server.port, timeout=timeout_seconds) as session:
             if server.starttls:
                 session.starttls(context=ssl.create_default_context())
             if server.login:
                 session.login(server.login, server.password.get_secret_value())
-            session.send_message(message)
+            yield session
     except smtplib.SMTPAuthenticationError as error:
+        if error.smtp_code < 500:
+            raise _refusal(error.smtp_code, system, question) from error
         raise PermanentFaultError(
             system=system,
             question=question,
             answer=f"{error.smtp_code} login refused",
             next_step="renew the login in the mail block",
         ) from error
-    except smtplib.SMTPRecipientsRefused as error:
-        raise _refusal(min(code for code, _ in error.recipients.values()), system, question) from error
-    except smtplib.SMTPResponseException as error:
-        raise _refusal(error.smtp_code, system, question) from error
-    except (smtplib.SMTPException, OSError) as error:
-        answer = "no answer in time" if isinstance(error, TimeoutError) else "no connection"
-        raise TransientFaultError(system=system, question=question, answer=answer, next_step=_UNREACHABLE) from error
-    return message_id(key)
-
-
-def greet(server: SmtpServer, *, timeout_seconds: float) -> None:
-    """That the relay answers and takes the login. Raises `SystemFaultError`."""
-    system, question = f"mail relay {server.host}", "a greeting"
-    try:
-        with smtplib.SMTP(server.host, server.port, timeout=timeout_seconds) as session:
-            if server.starttls:
-                session.starttls(context=ssl.create_default_context())
-            if server.login:
-                session.login(server.login, server.password.get_secret_value())
-    except smtplib.SMTPResponseException as error:
-        raise _refusal(error.smtp_code, system, question) from error
-    except (smtplib.SMTPException, OSError) as error:
-        raise TransientFaultError(
-            system=system, question=question, answer="no connection", next_step=_UNREACHABLE
+    except smtplib.SMTPNotSupportedError as error:
+        raise PermanentFaultError(
+            system=system,
+            question=question,
+            answer="it offers neither STARTTLS nor login",
+            next_step="check the port in the mail block",
         ) from error
+    except smtplib.SMTPResponseException as error:
+        raise _refusal(error.smtp_code, system, question) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise connection_fault(error, system=system, question=question) from error
 
 
 def _refusal(code: int, system: str, question: str) -> SystemFaultError:
-    """RFC 5321: 4yz may work later, 5yz will not."""
+    """RFC 5321: 4yz may work later, 5yz will not; smtplib has -1 for what is no reply at all."""
+    if code < 200:
+        return PermanentFaultError(
+            system=system,
+            question=question,
+            answer="something that is not SMTP",
+            next_step="check host and port in the mail block",
+        )
     kind = TransientFaultError if 400 <= code < 500 else PermanentFaultError
     step = "look at the relay's log" if kind is PermanentFaultError else "try again later"
     return kind(system=system, question=question, answer=f"SMTP {code}", next_step=step)

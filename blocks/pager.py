@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -132,6 +132,8 @@ class PagerDuty(Block):
     _block_type_name = "PagerDuty"
     _block_type_slug = "pagerduty"
     _description = "PagerDuty, REST API v2 and Events API v2. https://developer.pagerduty.com/"
+    _documentation_url = HttpUrl("https://developer.pagerduty.com/api-reference/")
+    needs: ClassVar[str] = "a read-only REST key and one service's routing key"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (EscalationResponse, AlertRunbooks, OncallRota, PagedIncidents)
 
@@ -142,7 +144,7 @@ class PagerDuty(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the REST key is accepted. The Events API offers nothing that proves a routing key without paging."""
+        """Proves that the REST key is taken; only a page proves the routing key. Raises `SystemFaultError`."""
         self._get(_User, "/abilities", "what may this key do")
         return "PagerDuty accepts the REST key (a routing key shows its worth only by a page)"
 
@@ -274,7 +276,9 @@ class PagerDuty(Block):
             "Accept": "application/vnd.pagerduty+json;version=2",
         }
         with wire.client(self.base_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
-            response = wire.fetch(client, "GET", path, system=_SYSTEM, question=question, params=params)
+            response = wire.fetch(
+                client, "GET", path, system=_SYSTEM, question=question, params=params, needs=self.needs
+            )
         return read(model, response, system=_SYSTEM, question=question)
 
 

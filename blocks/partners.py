@@ -7,7 +7,7 @@ from typing import ClassVar, assert_never
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field, JsonValue, SecretStr
+from pydantic import BaseModel, Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -20,16 +20,18 @@ from launch.readings import Reading, quantities
 PartnerQuestion = PartnerAccounts | ApiKeys | WebhooksRegistered | WebhookDelivery
 # A refusal is an answer here: "is this key good?", "is this account active?". Everything else is a fault.
 _ANSWERED: Container[int] = {*range(200, 300), 401, 403}
+# Any answer but a refusal: no page at the root of an API is usual.
+_REACHED: Container[int] = wire.ANY_ANSWER - {401, 403}
 
 
 class PartnerApi(BaseModel):
-    """How one partner's API is reached. `key_path` is its cheapest call that needs the key."""
+    """How one partner's API is reached."""
 
-    url: str
-    key_path: str = "/v1/account"
-    key_header: str = "Authorization"
-    key_prefix: str = "Bearer "
-    headers: dict[str, str] = Field(default_factory=dict)
+    url: str = Field(description="Base URL of the partner's API.")
+    key_path: str = Field(default="/v1/account", description="Path of its cheapest call that needs the key.")
+    key_header: str = Field(default="Authorization", description="Header that carries the key.")
+    key_prefix: str = Field(default="Bearer ", description="What stands before the key in that header.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Other headers, e.g. the version of the API.")
 
 
 class _Account(Payload):
@@ -61,6 +63,8 @@ class Partners(Block):
     _block_type_name = "Partners"
     _block_type_slug = "partners"
     _description = "Third-party APIs by name, and the product's API that sends test deliveries to them."
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc6750")
+    needs: ClassVar[str] = "each partner's own read-only key; the product's token for test deliveries"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PartnerAccounts, ApiKeys, WebhooksRegistered, WebhookDelivery)
 
@@ -71,10 +75,15 @@ class Partners(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
-        """Proves that every partner answers, whatever it thinks of the key. Raises `SystemFaultError`."""
+        """Proves that every partner takes its key and that the product's API answers. Raises `SystemFaultError`."""
         for partner, api in self.apis.items():
-            self._ask(partner, "GET", api.key_path, question="whether it is reachable", ok=_ANSWERED)
-        return f"{', '.join(sorted(self.apis))} answer"
+            question = "whether it takes our key"
+            wire.json_body(
+                self._ask(partner, "GET", api.key_path, question=question), system=partner, question=question
+            )
+        with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=self._product) as client:
+            wire.fetch(client, "GET", "/", system=self.product_url, question="whether it answers", ok=_REACHED)
+        return f"{', '.join(sorted(self.apis))} take our keys"
 
     def answer(self, probe: PartnerQuestion, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -111,8 +120,12 @@ class Partners(Block):
         return response.is_success and read(_Account, response, system=partner, question=question).status == "active"
 
     def _takes_key(self, provider: str) -> bool:
-        path = self._api(provider, "whether our key works").key_path
-        return self._ask(provider, "GET", path, question="whether our key works", ok=_ANSWERED).is_success
+        question = "whether our key works"
+        answer = self._ask(provider, "GET", self._api(provider, question).key_path, question=question, ok=_ANSWERED)
+        if answer.is_success:
+            # A page for people takes every key.
+            wire.json_body(answer, system=provider, question=question)
+        return answer.is_success
 
     def _calls(self, partner: str, url: str) -> bool:
         question = "which webhooks it holds for us"
@@ -123,8 +136,7 @@ class Partners(Block):
     def _delivery(self, partner: str, occasion: Occasion) -> Reading:
         question = f"the order to send a test delivery to {partner}"
         body: JsonValue = {"reference": f"{occasion.launch}/{occasion.now.isoformat()}"}
-        headers = {"Authorization": f"Bearer {self.product_token.get_secret_value()}"}
-        with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
+        with wire.client(self.product_url, timeout_seconds=self.timeout_seconds, headers=self._product) as client:
             path = f"/v1/integrations/{partner}/test-delivery"
             sent = wire.fetch(client, "POST", path, system=self.product_url, question=question, json=body)
         delivery = read(_Delivery, sent, system=self.product_url, question=question)
@@ -141,6 +153,10 @@ class Partners(Block):
             evidence=f"{partner} answered {status if status is not None else 'nothing'} to event {delivery.event_id}",
         )
 
+    @property
+    def _product(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.product_token.get_secret_value()}"}
+
     def _ask(
         self, partner: str, method: str, path: str, *, question: str, ok: Container[int] = wire.SUCCESS
     ) -> httpx.Response:
@@ -150,7 +166,7 @@ class Partners(Block):
             raise _unknown(partner, question, "api_keys")
         headers = {**api.headers, api.key_header: f"{api.key_prefix}{key.get_secret_value()}"}
         with wire.client(api.url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
-            return wire.fetch(client, method, path, system=partner, question=question, ok=ok)
+            return wire.fetch(client, method, path, system=partner, question=question, ok=ok, needs=self.needs)
 
     def _api(self, partner: str, question: str) -> PartnerApi:
         api = self.apis.get(partner)

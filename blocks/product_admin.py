@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks import wire
 from blocks.payloads import Payload, read
@@ -59,6 +59,8 @@ class ProductAdmin(Block):
         "The product's administration API: `GET/PUT /admin/maintenance` as `{enabled, message}`, "
         "`GET /admin/tenants?plan=`, `PUT/DELETE /admin/tenants/{id}`."
     )
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc6750")
+    needs: ClassVar[str] = "a token of the product's administration API"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (Tenants,)
     effects: ClassVar[tuple[type[Effect], ...]] = (SetMaintenanceBanner, ProvisionTenants)
@@ -184,7 +186,9 @@ class ProductAdmin(Block):
             {"Idempotency-Key": key} if key else {}
         )
         with wire.client(self.url, timeout_seconds=self.timeout_seconds, headers=headers) as client:
-            return wire.fetch(client, method, path, system=self.url, question=question, ok=ok, json=json)
+            return wire.fetch(
+                client, method, path, system=self.url, question=question, ok=ok, json=json, needs=self.needs
+            )
 
 
 def _seen(banner: _Banner, wanted: _Banner) -> Observation:

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
-from blocks import wire
+from blocks import faults, wire
 from blocks.payloads import Payload, read
 from launch.effects.base import Effect
 from launch.effects.people import DraftPost, PublishPage, PublishPost, SocialEffect
@@ -82,6 +82,8 @@ class Confluence(Block):
     _block_type_name = "Confluence"
     _block_type_slug = "confluence"
     _description = "Confluence Cloud, REST API v2. https://developer.atlassian.com/cloud/confluence/rest/v2/"
+    _documentation_url = HttpUrl("https://developer.atlassian.com/cloud/confluence/rest/v2/")
+    needs: ClassVar[str] = "write in one space"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (WikiPage,)
     effects: ClassVar[tuple[type[Effect], ...]] = (PublishPage,)
@@ -93,7 +95,7 @@ class Confluence(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the space can be read. Raises `SystemFaultError`."""
+        """Proves that the space can be read. Raises `SystemFaultError`."""
         return f"Confluence space {self._space_id()} ({self.space}) can be read"
 
     def answer(self, probe: WikiPage, occasion: Occasion) -> Reading:
@@ -176,7 +178,7 @@ class Confluence(Block):
         response = self._ask("GET", "/spaces", question, params={"keys": self.space})
         spaces = read(_Spaces, response, system=_WIKI, question=question).results
         if not spaces:
-            raise wire.status_fault(404, system=_WIKI, question=question)
+            raise faults.status_fault(404, system=_WIKI, question=question)
         return spaces[0].id
 
     def _ask(
@@ -200,6 +202,7 @@ class Confluence(Block):
                 ok=wire.SUCCESS if ok is None else ok,
                 json=body,
                 params=params,
+                needs=self.needs,
             )
 
 
@@ -211,6 +214,8 @@ class LinkedIn(Block):
     _description = (
         "LinkedIn Posts API. https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api"
     )
+    _documentation_url = HttpUrl("https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api")
+    needs: ClassVar[str] = "`w_organization_social` for one organisation"
 
     effects: ClassVar[tuple[type[Effect], ...]] = (DraftPost, PublishPost)
 
@@ -221,7 +226,7 @@ class LinkedIn(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """That the organisation's posts can be read. Raises `SystemFaultError`."""
+        """Proves that the organisation's posts can be read. Raises `SystemFaultError`."""
         return f"LinkedIn shows {len(self._posts(None))} recent posts of {self.author}"
 
     def observe(self, effect: SocialEffect, occasion: Occasion) -> Observation:  # noqa: ARG002
@@ -311,6 +316,7 @@ class LinkedIn(Block):
                 ok=wire.SUCCESS if ok is None else ok,
                 json=body,
                 params=params,
+                needs=self.needs,
             )
 
 

@@ -11,7 +11,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, HttpUrl
 
 from launch.errors import PermanentFaultError, TransientFaultError
 from launch.ports import Occasion
@@ -39,6 +39,8 @@ class Resolver(Block):
         "The authoritative name server of the product's zone. A caching resolver would show the TTL counted down, "
         "and an old address after a change."
     )
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc1035")
+    needs: ClassVar[str] = "none; UDP and TCP 53 to the authoritative server"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (DnsRecord,)
 
@@ -49,7 +51,13 @@ class Resolver(Block):
 
     def check(self) -> str:
         """Proves that the server answers for the zone. Raises `SystemFaultError`."""
-        self._ask(self.probe_name, dns.rdatatype.A)
+        if not self._look_up(self.probe_name).addresses:
+            raise PermanentFaultError(
+                system=self._named(),
+                question=f"the addresses of {self.probe_name}",
+                answer="no such name",
+                next_step="check `probe_name` in the resolver block, and that this server owns the zone",
+            )
         return f"name server {self.server} answers for {self.probe_name}"
 
     def answer(self, probe: DnsRecord, occasion: Occasion) -> Reading:

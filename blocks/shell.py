@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, field_validator
 
 from launch.effects.base import Effect
 from launch.effects.platform import RunScript
@@ -46,6 +46,8 @@ class ShellScripts(Block):
         "Scripts that a launch may run, by name. They get arguments as a list (never a shell line), the environment "
         "named here and nothing else (https://docs.python.org/3/library/subprocess.html)."
     )
+    _documentation_url = HttpUrl("https://docs.python.org/3/library/subprocess.html")
+    needs: ClassVar[str] = "an operating-system user that may run the listed scripts and no others"
 
     effects: ClassVar[tuple[type[Effect], ...]] = (RunScript,)
 
@@ -65,15 +67,13 @@ class ShellScripts(Block):
         return scripts
 
     def check(self) -> str:
-        """Proves that every script can be run and that records can be written."""
+        """Proves that scripts can be run and records be written; writes nothing. Raises `SystemFaultError`."""
         for name, path in self.scripts.items():
             if not os.access(path, os.X_OK):
                 raise self._refused(f"may I run {name}", "no such executable", "check its path in the system's block")
-        try:
-            Path(self.records).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        if not os.access(self.records, os.W_OK):
+        # The folder is made with the first record.
+        there = next(one for one in (Path(self.records), *Path(self.records).parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             raise self._refused("may I write records", "no", "check the records directory in the system's block")
         return f"{len(self.scripts)} scripts can be run"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
 from blocks.statuspage_api import Component, Incident, Mark, StatuspageApi
 from launch.effects.base import Effect
@@ -30,6 +30,8 @@ class Statuspage(Block):
     _block_type_name = "Statuspage"
     _block_type_slug = "statuspage"
     _description = "Atlassian Statuspage, REST API v1. https://developer.statuspage.io/"
+    _documentation_url = HttpUrl("https://developer.statuspage.io/")
+    needs: ClassVar[str] = "a page's API key"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (StatusPageSetup, PublicMaintenance, PublicStatus, PublicResolution)
     effects: ClassVar[tuple[type[Effect], ...]] = (ScheduleMaintenance, SetStatus)
@@ -41,7 +43,7 @@ class Statuspage(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Which page this is. Raises `SystemFaultError` when either API refuses."""
+        """Proves that the page may be managed and that the public sees it. Raises `SystemFaultError`."""
         name = self._api.page_name()
         self._api.public_summary()
         return f"Statuspage {name!r} can be managed and read"
@@ -252,6 +254,7 @@ class Statuspage(Block):
             base_url=self.base_url,
             public_url=self.public_url,
             timeout_seconds=self.timeout_seconds,
+            needs=self.needs,
         )
 
     def _reading(self, values: dict[str, Quantity], occasion: Occasion, evidence: str = "") -> Reading:

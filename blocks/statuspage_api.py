@@ -98,6 +98,7 @@ class StatuspageApi:
     base_url: str
     public_url: str
     timeout_seconds: float
+    needs: str = ""
 
     def page_name(self) -> str:
         """The page's own name."""
@@ -203,7 +204,9 @@ class StatuspageApi:
         address = f"{self.base_url}/pages/{self.page_id}{path}"
         headers = {"Authorization": f"OAuth {self.token}"}
         with wire.client("", timeout_seconds=self.timeout_seconds, headers=headers) as client:
-            return wire.fetch(client, method, address, system=SYSTEM, question=question, ok=ok, json=body)
+            return wire.fetch(
+                client, method, address, system=SYSTEM, question=question, ok=ok, json=body, needs=self.needs
+            )
 
     def _public(self, model: type[P], name: str, question: str) -> P:
         with wire.client("", timeout_seconds=self.timeout_seconds) as client:

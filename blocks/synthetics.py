@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, PrivateAttr, RootModel, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, RootModel, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -77,6 +77,8 @@ class DatadogSynthetics(Block):
     _block_type_name = "Datadog Synthetics"
     _block_type_slug = "datadog-synthetics"
     _description = "Synthetic tests and their results: https://docs.datadoghq.com/api/latest/synthetics/"
+    _documentation_url = HttpUrl("https://docs.datadoghq.com/api/latest/synthetics/")
+    needs: ClassVar[str] = "`synthetics_read`"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (SyntheticTests, SyntheticResults, SyntheticUptime)
 
@@ -176,7 +178,9 @@ class DatadogSynthetics(Block):
                 "DD-API-KEY": self.api_key.get_secret_value(),
                 "DD-APPLICATION-KEY": self.application_key.get_secret_value(),
             }
-            self._endpoint = Endpoint("Datadog", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "Datadog", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint
 
 

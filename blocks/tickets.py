@@ -8,9 +8,9 @@ from typing import ClassVar, TypeVar, assert_never
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, SecretStr
 
-from blocks import wire
+from blocks import faults, wire
 from blocks.payloads import Payload, read
 from launch.effects.base import Effect
 from launch.effects.people import OpenTicket
@@ -89,6 +89,8 @@ class Zendesk(Block):
     _block_type_name = "Zendesk"
     _block_type_slug = "zendesk"
     _description = "Zendesk Support API. https://developer.zendesk.com/api-reference/"
+    _documentation_url = HttpUrl("https://developer.zendesk.com/api-reference/")
+    needs: ClassVar[str] = "an agent's API token"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (SupportTickets, SupportDesk, TicketDue)
     effects: ClassVar[tuple[type[Effect], ...]] = (OpenTicket,)
@@ -99,11 +101,11 @@ class Zendesk(Block):
     timeout_seconds: float = Field(default=10, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> str:
-        """Who this is to Zendesk. Raises `SystemFaultError`; Zendesk answers a wrong token with an anonymous user."""
+        """Proves that the token is somebody's: a wrong one is anonymous to Zendesk. Raises `SystemFaultError`."""
         question = "who am I"
         user = read(_Me, self._ask("GET", "/users/me.json", question), system=_SYSTEM, question=question).user
         if user.id is None:
-            raise wire.status_fault(401, system=_SYSTEM, question=question)
+            raise faults.status_fault(401, system=_SYSTEM, question=question)
         return f"Zendesk knows this token as {user.name!r}"
 
     def answer(self, probe: TicketProbe, occasion: Occasion) -> Reading:
@@ -223,6 +225,7 @@ class Zendesk(Block):
                 json=body,
                 params=params,
                 headers=headers,
+                needs=self.needs,
             )
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -53,6 +53,8 @@ class JaegerTracing(Block):
     _block_type_name = "Jaeger Tracing"
     _block_type_slug = "jaeger"
     _description = "Traces, dependencies and sampling: https://www.jaegertracing.io/docs/latest/apis/"
+    _documentation_url = HttpUrl("https://www.jaegertracing.io/docs/latest/apis/")
+    needs: ClassVar[str] = "read on the query service and on sampling"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (TraceSampling, ServiceMap)
 
@@ -64,8 +66,11 @@ class JaegerTracing(Block):
     _collector: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the query service answers and takes the token. Raises `SystemFaultError`."""
+        """Proves that query service and collector answer and take the token. Raises `SystemFaultError`."""
         services = self._api.ask(_Services, "GET", "/api/services", question="which services send traces")
+        # A service that the collector does not know gets the default rate.
+        question = "the default sampling rate"
+        self._sampling.ask(_Strategy, "GET", "/api/sampling", question=question, params={"service": "tminus"})
         return f"Jaeger knows {len(services.data or [])} services"
 
     def answer(self, probe: TraceSampling | ServiceMap, occasion: Occasion) -> Reading:
@@ -143,7 +148,7 @@ class JaegerTracing(Block):
 
     def _endpoint(self, url: str) -> Endpoint:
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
-        return Endpoint("Jaeger", url, headers=headers, timeout_seconds=self.timeout_seconds)
+        return Endpoint("Jaeger", url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs)
 
 
 def _microseconds(timestamp: float) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks import wire
 from blocks.site_visit import SiteVisit
@@ -46,6 +46,8 @@ class WebSite(Block):
         "A product's pages and public API over HTTP. Probes name public addresses "
         "(https://cockpit.example.org/...); `addresses` maps a host to where it is reached, if not by its name."
     )
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc9110")
+    needs: ClassVar[str] = "none: it is the public face"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (
         WebAnswer,

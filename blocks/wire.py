@@ -1,11 +1,8 @@
-"""One HTTP question to a system: what httpx and status codes mean for a launch.
-
-The words for a failure are chosen once, here, so that every block over HTTP tells a captain the same thing the same
-way, and so that "can asking again help?" has one answer per status code.
-"""
+"""One HTTP question to a system: what httpx's errors, status codes and headers mean for a launch."""
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Container, Mapping
 from functools import cache
@@ -13,21 +10,14 @@ from functools import cache
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from blocks import faults
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 SUCCESS: Container[int] = range(200, 300)
-# 408 and 425 ask for a repetition by definition; 429 and every 5xx say "not now".
-_RETRYABLE = {408, 425, 429}
 # What says something about the thing asked for; 429 and 5xx only say that the system is not well now.
-ANY_ANSWER: Container[int] = frozenset(range(200, 500)) - _RETRYABLE
-_NEXT_STEP = {
-    401: "renew the credentials in the system's block",
-    403: "give the account of the system's block the missing right",
-    404: "check the address in the system's block and the name in the plan",
-    409: "look at the system: somebody else changed it",
-    422: "check the fields of this probe or effect in the plan",
-    429: "wait, or ask for a higher limit",
-}
+ANY_ANSWER = frozenset(range(200, 500)) - faults.RETRYABLE
+_SCOPE = re.compile(r'error="insufficient_scope".*?scope="([^"]+)"')
+_LONGEST_RIGHT = 120
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
@@ -73,13 +63,14 @@ def fetch(
     data: Mapping[str, str] | None = None,
     content: bytes | str | None = None,
     timeout_seconds: float | None = None,
+    needs: str = "",
 ) -> httpx.Response:
-    """The response, when its status is in `ok`.
+    """The response, when its status is in `ok`. `needs` are the account's rights, told when one of them is missing.
 
-    Raises `TransientFaultError` for time-outs, refused or broken connections, 408, 425, 429 and 5xx;
-    `PermanentFaultError` for every other status and for an address that cannot be one. Bodies and credentials never
-    reach the sentence; a problem document's short `title`, `error` or `message` does not either, because vendors
-    quote tokens in them.
+    Raises `TransientFaultError` for time-outs, unknown names, refused or broken connections, 408, 425, 429 and 5xx;
+    `PermanentFaultError` for every other status, for TLS that fails and for an address that cannot be one. Bodies
+    and credentials never reach the sentence; a problem document's short `title`, `error` or `message` does not either,
+    because vendors quote tokens in them.
     """
     try:
         response = client.request(
@@ -94,45 +85,40 @@ def fetch(
         )
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise PermanentFaultError(
-            system=system, question=question, answer="not a usable address", next_step=_NEXT_STEP[404]
+            system=system, question=question, answer="not a usable address", next_step=faults.CHECK_ADDRESS
         ) from error
     except httpx.HTTPError as error:
-        raise transport_fault(error, system=system, question=question) from error
+        raise _exchange_fault(error, system=system, question=question) from error
     if response.status_code in ok:
         return response
-    raise status_fault(response.status_code, system=system, question=question)
+    raise answer_fault(response, system=system, question=question, needs=needs)
 
 
-def status_fault(status: int, *, system: str, question: str) -> SystemFaultError:
-    """The fault that a status code is."""
-    answer = f"HTTP {status} {httpx.codes.get_reason_phrase(status)}".rstrip()
-    if status in _RETRYABLE or status >= 500:
-        return TransientFaultError(
-            system=system,
-            question=question,
-            answer=answer,
-            next_step=_NEXT_STEP.get(status, "look at the system's own status"),
-        )
-    return PermanentFaultError(
-        system=system,
-        question=question,
-        answer=answer,
-        next_step=_NEXT_STEP.get(status, "check this probe or effect against the system's documentation"),
+def _exchange_fault(error: httpx.HTTPError, *, system: str, question: str) -> SystemFaultError:
+    if isinstance(error, httpx.TimeoutException):
+        late = "no connection in time" if isinstance(error, httpx.ConnectTimeout) else "no answer in time"
+        return TransientFaultError(system=system, question=question, answer=late, next_step=faults.CHECK_REACH)
+    broken = "no connection" if isinstance(error, httpx.ConnectError) else f"a broken exchange ({type(error).__name__})"
+    return faults.connection_fault(error, system=system, question=question, answer=broken)
+
+
+def answer_fault(response: httpx.Response, *, system: str, question: str, needs: str = "") -> SystemFaultError:
+    """The fault that a response is: its status, and what its headers say about rights and waiting."""
+    wait = response.headers.get("retry-after", "")
+    status = response.status_code
+    # GitHub says "too many" with a 403: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    if status == 403 and (wait or response.headers.get("x-ratelimit-remaining") == "0"):
+        status = 429
+    return faults.status_fault(
+        status, system=system, question=question, right=_right_named_by(response) or needs, wait_seconds=wait
     )
 
 
-def transport_fault(error: httpx.HTTPError, *, system: str, question: str) -> TransientFaultError:
-    """The fault that a failed exchange is: no answer in time, no connection, or one that broke."""
-    match error:
-        case httpx.ConnectTimeout() | httpx.ConnectError():
-            answer = "no connection"
-        case httpx.TimeoutException():
-            answer = "no answer in time"
-        case _:
-            answer = f"a broken exchange ({type(error).__name__})"
-    return TransientFaultError(
-        system=system, question=question, answer=answer, next_step="check that the system is up and reachable from here"
-    )
+def _right_named_by(response: httpx.Response) -> str:
+    """RFC 6750 names the scope that is missing in a header; GitHub has one of its own."""
+    scope = _SCOPE.search(response.headers.get("www-authenticate", ""))
+    named: str = scope[1] if scope else response.headers.get("x-accepted-github-permissions", "")
+    return named[:_LONGEST_RIGHT]
 
 
 def json_body(response: httpx.Response, *, system: str, question: str) -> JsonValue:
@@ -144,5 +130,5 @@ def json_body(response: httpx.Response, *, system: str, question: str) -> JsonVa
             system=system,
             question=question,
             answer=f"a body that is no JSON ({response.headers.get('content-type', 'no content type')})",
-            next_step=_NEXT_STEP[404],
+            next_step=faults.CHECK_ADDRESS,
         ) from error

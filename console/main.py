@@ -18,6 +18,7 @@ from launch.errors import LaunchError, PlanError
 COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("console.lint:lint", "Validate and review a plan."),
     "timeline": ("console.timeline:timeline", "Show every moment of a plan in absolute time."),
+    "doctor": ("console.doctor:doctor", "Check every system that a plan needs, before a launch."),
     "rehearse": ("console.rehearse:rehearse", "Run the whole launch in the sandbox, on a virtual clock."),
     "plans": ("console.plans:plans", "Look into plans."),
     "up": ("console.up:up", "Start server, UI, worker, deployments and sandbox here."),

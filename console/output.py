@@ -54,6 +54,11 @@ def _rich_table(headings: Sequence[str], lines: Sequence[Sequence[str]], title: 
 
 _STYLES = {
     "GO": "green",
+    "ready": "green",
+    "missing": "red",
+    "unfit": "red",
+    "refused": "red",
+    "silent": "yellow",
     "pass": "green",
     "passed": "green",
     "running": "cyan",

@@ -8,6 +8,7 @@ from typing import TypeVar
 import anyio.to_thread
 from prefect.blocks.core import Block
 from prefect.runtime import flow_run
+from pydantic import ValidationError
 
 from blocks.ledger import SqlLedger
 from blocks.ledger_store import LedgerStore
@@ -116,8 +117,13 @@ def load_system(address: str, where: str) -> object:
         raise PlanError(problem, where=where)
     try:
         return _load(kind, name)
+    except ValidationError as error:
+        # The values stay out of the sentence: some of them are secrets.
+        fields = ", ".join(sorted({".".join(str(part) for part in one["loc"]) or "itself" for one in error.errors()}))
+        problem = f"block {address!r} was saved by another version of its type; fill in again: {fields}"
+        raise PlanError(problem, where=where) from error
     except ValueError as error:
-        problem = f"this Prefect server has no block {address!r}"
+        problem = f"this Prefect server has no block {address!r}; create it, or name another in the plan"
         raise PlanError(problem, where=where) from error
 
 

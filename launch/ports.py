@@ -90,6 +90,19 @@ class Acts(Protocol):
     def restore(self, effect: Any, before: State, occasion: Occasion) -> None: ...
 
 
+@runtime_checkable
+class Checks(Protocol):
+    """A system that proves before a launch that it can be used: every block is one.
+
+    `check` only reads, and waits no longer than the block's time-outs. It returns one sentence, or raises
+    `SystemFaultError`. `needs` names the least rights that the block's account must have.
+    """
+
+    needs: ClassVar[str]
+
+    def check(self) -> str: ...
+
+
 class Sample(Model):
     """One value of a time series; NaN is kept, it means no data."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from console.prefect_server import RehearsalServer
 from deployments.postgres import PostgresServer
 
 # Prefect sets its logging up when it is imported, which test modules do; what a test says about a run, it asserts.
@@ -41,3 +42,21 @@ def postgres_database(postgres_server: PostgresServer) -> str:
 def small_plan() -> Path:
     """A valid plan of one page that has every kind of item once."""
     return Path(__file__).parent / "data" / "small.yaml"
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
+    """A Prefect API in a process of its own. Its empty database is kept with pytest's cache of this checkout."""
+    server = RehearsalServer(Path(__file__).parents[1] / ".tminus" / "cache")
+    try:
+        server.ready()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_server: RehearsalServer) -> Iterator[str]:
+    """Flows called in tests report to this API; its URL."""
+    with prefect_server.used():
+        yield prefect_server.url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,12 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, SecretStr
 
+from blocks.faults import connection_fault, missing_right
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 if TYPE_CHECKING:
     from boto3.session import Session
 
 _THROTTLES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "SlowDown", "TooManyRequestsException"}
+_REFUSED_KEYS = {
+    "AuthFailure",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_REQUEST_IDS = {"x-amz-request-id", "x-amzn-requestid"}
+_REQUEST_ID = re.compile(rb"<requestid>", re.IGNORECASE)
+_DENIED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound"}
 
 
@@ -32,7 +48,7 @@ class AwsAccess(BaseModel):
         from botocore.config import Config
 
         wait = self.timeout_seconds
-        return _session().client(
+        made = _session().client(
             service,  # type: ignore[call-overload]
             region_name=self.region,
             endpoint_url=self.endpoint_url,
@@ -40,30 +56,35 @@ class AwsAccess(BaseModel):
             aws_secret_access_key=self.secret_access_key.get_secret_value() if self.secret_access_key else None,
             config=Config(connect_timeout=wait, read_timeout=wait, retries={"total_max_attempts": 1}),
         )
+        made.meta.events.register("before-parse", _from_aws)
+        return made
 
 
 @contextmanager
 def asking(system: str, question: str) -> Iterator[None]:
     """Turns what boto3 raises inside into the two faults of a launch."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
     except exceptions.ClientError as error:
         raise _fault(error, system, question) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
-        raise TransientFaultError(
-            system=system,
-            question=question,
-            answer="no answer in time",
-            next_step="check that AWS is reachable from here",
-        ) from error
+        raise connection_fault(error, system=system, question=question) from error
     except exceptions.NoCredentialsError as error:
         raise PermanentFaultError(
             system=system,
             question=question,
             answer="no credentials",
             next_step="give the system's block a key or a role",
+        ) from error
+    except ResponseParserError as error:
+        raise PermanentFaultError(
+            system=system,
+            question=question,
+            answer="a body that is not what AWS serves",
+            next_step="check the endpoint in the system's block",
         ) from error
     except exceptions.BotoCoreError as error:
         raise PermanentFaultError(
@@ -79,20 +100,43 @@ def missing(error: SystemFaultError) -> bool:
     return isinstance(error, PermanentFaultError) and error.answer.split(" ", 1)[0] in _MISSING
 
 
+def _from_aws(response_dict: dict[str, Any], **_: object) -> None:
+    """Every answer of AWS carries a request id: without one a proxy's page would be read as an answer without data."""
+    from botocore.parsers import ResponseParserError
+
+    body, headers = response_dict["body"], {name.lower() for name in response_dict["headers"]}
+    told = _REQUEST_IDS & headers or (isinstance(body, bytes) and _REQUEST_ID.search(body))
+    if response_dict["status_code"] < 300 and not told:
+        if not isinstance(body, bytes):
+            body.close()
+        message = "an answer without a request id"
+        raise ResponseParserError(message)
+
+
 def _fault(error: Any, system: str, question: str) -> SystemFaultError:
     code = str(error.response.get("Error", {}).get("Code", "unknown"))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if status == 429 or status >= 500 or code in _THROTTLES:
+    throttled = status == 429 or code in _THROTTLES
+    if throttled or status >= 500:
         return TransientFaultError(
             system=system,
             question=question,
             answer=f"{code} (HTTP {status})",
-            next_step="look at the AWS health dashboard",
+            next_step="wait, or ask for a higher limit" if throttled else "look at the AWS health dashboard",
         )
-    next_step = (
-        "give the block's key this right" if status in {401, 403} else "check the names in the plan and the block"
-    )
+    if code in _REFUSED_KEYS:
+        next_step = "renew the key in the system's block"
+    elif status in {401, 403}:
+        next_step = missing_right(_action(error))
+    else:
+        next_step = "check the names in the plan and the block"
     return PermanentFaultError(system=system, question=question, answer=f"{code} (HTTP {status})", next_step=next_step)
+
+
+def _action(error: Any) -> str:
+    """The action that AWS says is denied, else the operation that was tried."""
+    named = _DENIED.search(str(error.response.get("Error", {}).get("Message", "")))
+    return named[1] if named else str(error.operation_name)
 
 
 @cache

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from launch.errors import PermanentFaultError, TransientFaultError
+from blocks.faults import connection_fault, missing_right
+from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.data import CachedKeys, CacheProbe, RedisSetting, RedisSettings
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _SCAN_BATCH = 500
+_NO_PERMISSION = re.compile(r"run the '([a-z|]{1,40})' command")
 
 
 class RedisCache(Block):
@@ -27,6 +30,8 @@ class RedisCache(Block):
     _block_type_name = "Redis Cache"
     _block_type_slug = "redis-cache"
     _description = "A Redis server. The user needs the commands PING, SCAN and CONFIG GET."
+    _documentation_url = HttpUrl("https://redis.io/docs/latest/commands/")
+    needs: ClassVar[str] = "the commands PING, SCAN and CONFIG GET"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (RedisSettings, CachedKeys)
 
@@ -34,10 +39,14 @@ class RedisCache(Block):
     timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a connection or an answer.")
 
     def check(self) -> str:
-        """Proves that the server answers and takes the password. Raises `SystemFaultError`."""
-        with connected(self.url, "ping", timeout_seconds=self.timeout_seconds) as client:
+        """Proves that the user may log in, read the configuration and go through keys. Raises `SystemFaultError`."""
+        with connected(
+            self.url, "ping, one setting, one batch of keys", timeout_seconds=self.timeout_seconds
+        ) as client:
             client.ping()
-        return f"{place(self.url)} takes the password"
+            client.config_get("maxmemory")
+            client.scan(count=1)
+        return f"{place(self.url)} lets settings and keys be read"
 
     def answer(self, probe: CacheProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -91,13 +100,13 @@ def connected(url: SecretStr, question: str, *, timeout_seconds: float) -> Itera
         raise PermanentFaultError(
             system=place(url), question=question, answer="the password was refused", next_step="renew it in the block"
         ) from error
-    except (redis.ConnectionError, redis.TimeoutError) as error:
-        raise TransientFaultError(
-            system=place(url),
-            question=question,
-            answer=f"no answer ({type(error).__name__})",
-            next_step="check that Redis is up and reachable from here",
+    except redis.exceptions.NoPermissionError as error:
+        raise PermanentFaultError(
+            system=place(url), question=question, answer="NOPERM", next_step=missing_right(_command(str(error)))
         ) from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        answer = f"no answer ({type(error).__name__})"
+        raise connection_fault(error, system=place(url), question=question, answer=answer) from error
     except redis.RedisError as error:
         raise PermanentFaultError(
             system=place(url),
@@ -105,6 +114,12 @@ def connected(url: SecretStr, question: str, *, timeout_seconds: float) -> Itera
             answer=type(error).__name__,
             next_step="check the rights of the Redis user",
         ) from error
+
+
+def _command(refusal: str) -> str:
+    """The command that the user may not run, as the server names it."""
+    named = _NO_PERMISSION.search(refusal)
+    return f"+{named[1]}" if named else ""
 
 
 def place(url: SecretStr) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.data.cache import connected, count_keys
 from blocks.endpoint import Endpoint
-from blocks.payloads import Payload
+from blocks.payloads import Payload, read
 from launch.effects.base import Effect
 from launch.effects.data import WarmCache
 from launch.ports import Observation, Occasion, Standing, State
@@ -28,6 +28,8 @@ class CacheAdmin(Block):
     _block_type_name = "Cache Admin"
     _block_type_slug = "cache-admin"
     _description = "The product's administration endpoints for caches, with a bearer token."
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc6750")
+    needs: ClassVar[str] = "the right to administer caches in the product; on Redis the commands PING and SCAN"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (ServiceSettings,)
     effects: ClassVar[tuple[type[Effect], ...]] = (WarmCache,)
@@ -38,10 +40,16 @@ class CacheAdmin(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
-        """Proves that the cache can be looked into. Raises `SystemFaultError`."""
-        with connected(self.redis_url, "ping", timeout_seconds=self.timeout_seconds) as client:
+        """Proves that the product takes the token and that the cache can be looked into. Raises `SystemFaultError`."""
+        # Which services there are, a plan says; an endpoint that does not know the name took the token.
+        question = "whether the token is taken"
+        response = self._endpoint.send("GET", "/admin/config/tminus", question=question, ok={200, 404})
+        if response.is_success:
+            read(_Settings, response, system=self.url, question=question)
+        with connected(self.redis_url, "ping, and one batch of keys", timeout_seconds=self.timeout_seconds) as client:
             client.ping()
-        return f"the cache behind {self.url} can be looked into"
+            client.scan(count=1)
+        return f"{self.url} takes the token, and the cache behind it can be looked into"
 
     def answer(self, probe: ServiceSettings, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -79,4 +87,4 @@ class CacheAdmin(Block):
     @property
     def _endpoint(self) -> Endpoint:
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-        return Endpoint(self.url, self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+        return Endpoint(self.url, self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs)

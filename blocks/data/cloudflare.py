@@ -14,6 +14,7 @@ from launch.errors import PermanentFaultError, TransientFaultError
 from launch.moments import Duration
 
 _CACHE_PHASE, _HEADER_PHASE = "http_request_cache_settings", "http_request_late_transform"
+_NEEDS = "Cache Purge, Zone Read, Analytics Read and Audit Logs Read"
 _SERVED_FROM_CACHE = {"hit", "stale", "revalidated", "updating"}
 _REQUESTS = """
 query ($zone: String!, $host: String!, $since: Time!, $until: Time!) {
@@ -159,7 +160,7 @@ class CloudflareZone(BaseModel):
     @cached_property
     def _endpoint(self) -> Endpoint:
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-        return Endpoint("Cloudflare", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+        return Endpoint("Cloudflare", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=_NEEDS)
 
 
 def _is_purge(entry: _Audited) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Self, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, model_validator
+from pydantic import Field, HttpUrl, model_validator
 
 from blocks import wire
 from blocks.data.cloudflare import CloudflareZone
@@ -24,12 +24,21 @@ from launch.readings import Reading, quantities
 _OURS = timedelta(minutes=5)
 
 
+def _is_page(path: str) -> bool:
+    return path.endswith((".html", "/"))
+
+
 class ContentDelivery(Block):
     """What stands between users and the origin."""
 
     _block_type_name = "Content Delivery"
     _block_type_slug = "content-delivery"
     _description = "A Cloudflare zone and/or a CloudFront distribution. The origin is switched on CloudFront."
+    _documentation_url = HttpUrl("https://developers.cloudflare.com/api/")
+    needs: ClassVar[str] = (
+        "Cloudflare: zone read, cache purge. CloudFront: `cloudfront:GetDistribution*`, `UpdateDistribution`, "
+        "`CreateInvalidation`"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (EdgeRules, HitRatio, CachePurge, DeliveryOrigin, AssetHeaders)
     effects: ClassVar[tuple[type[Effect], ...]] = (PurgeCache, SwitchOrigin)
@@ -47,8 +56,11 @@ class ContentDelivery(Block):
         return self
 
     def check(self) -> str:
-        """Proves that every provider takes the credentials. Raises `SystemFaultError`."""
-        return "; ".join(provider.check() for provider in (self.cloudflare, self.cloudfront) if provider is not None)
+        """Proves that the edge answers and every provider takes the credentials. Raises `SystemFaultError`."""
+        with wire.client(self.edge_url, timeout_seconds=self.timeout_seconds) as client:
+            wire.fetch(client, "GET", "/", system="the edge", question="whether it answers", ok=wire.ANY_ANSWER)
+        providers = [one for one in (self.cloudflare, self.cloudfront) if one is not None]
+        return "; ".join(["the edge answers", *(provider.check() for provider in providers)])
 
     def answer(self, probe: DeliveryProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -161,7 +173,7 @@ class ContentDelivery(Block):
         )
 
     def _headers(self, probe: AssetHeaders, occasion: Occasion) -> Reading:
-        answers: dict[str, int] = {}
+        answers: dict[str, str] = {}
         with wire.client(self.edge_url, timeout_seconds=self.timeout_seconds) as client:
             for path in probe.paths:
                 response = wire.fetch(
@@ -172,8 +184,10 @@ class ContentDelivery(Block):
                     question=f"the headers of {path}",
                     ok=range(100, 500),
                 )
-                answers[path] = response.status_code
-        refused = sorted(f"{path} {status}" for path, status in answers.items() if status != 200)
+                # An edge that falls back to the start page answers 200 with a page in the place of a script.
+                fallen_back = "html" in response.headers.get("content-type", "") and not _is_page(path)
+                answers[path] = "a page" if fallen_back else str(response.status_code)
+        refused = sorted(f"{path} {answer}" for path, answer in answers.items() if answer != "200")
         return Reading(
             values=quantities("assets", assets_refused=len(refused)),
             where=self.edge_url,

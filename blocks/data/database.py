@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from launch.errors import PermanentFaultError, TransientFaultError
+from blocks.faults import CHECK_REACH, missing_right
+from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.data import ConnectionPool, DatabaseProbe, Replication, SqlValues
 from launch.readings import Quantity, Reading, Scalar, quantities
 
 if TYPE_CHECKING:
-    from psycopg import Connection
+    from psycopg import Connection, Error
     from psycopg.rows import TupleRow
 
 # SQLSTATE classes of the server that a repetition can heal: connection, resources, operator's intervention (start-up).
@@ -28,6 +29,26 @@ _REPLICAS = """
 SELECT state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), extract(epoch FROM replay_lag)
 FROM pg_stat_replication WHERE state = 'streaming'
 """
+_INSUFFICIENT_PRIVILEGE = "42501"
+_CHECK_LOGIN = "check user, password and database in the block"
+_CHECK_NAME = "check the host name in the block and the DNS here"
+_REFUSED = "the role or the database was refused"
+# What libpq says of a connection that did not come about: it hands no code of the server on.
+_LIBPQ: tuple[tuple[str, type[PermanentFaultError | TransientFaultError], str, str], ...] = (
+    ("authentication failed", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("no password supplied", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("does not exist", PermanentFaultError, _REFUSED, _CHECK_LOGIN),
+    ("permission denied", PermanentFaultError, "permission denied", missing_right("CONNECT on the database")),
+    ("certificate", PermanentFaultError, "a certificate that cannot be trusted", "check sslmode and sslrootcert"),
+    ("invalid response", PermanentFaultError, "something that is not PostgreSQL", "check host and port in the block"),
+    ("resolve host", TransientFaultError, "no address for its name", _CHECK_NAME),
+    ("translate host name", TransientFaultError, "no address for its name", _CHECK_NAME),
+    ("refused", TransientFaultError, "no connection: refused", CHECK_REACH),
+    ("timeout", TransientFaultError, "no answer in time", CHECK_REACH),
+    ("too many", TransientFaultError, "too many connections", "wait, or give the role more connections"),
+    ("starting up", TransientFaultError, "it is starting up", "wait until the server is up"),
+)
+_MAY_WATCH = "SELECT pg_has_role(current_user, 'pg_monitor', 'USAGE')"
 _POOL = """
 SELECT count(a.pid), (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user)
 FROM pg_stat_activity a WHERE a.usename = current_user AND a.pid <> pg_backend_pid()
@@ -40,6 +61,8 @@ class PostgresDatabase(Block):
     _block_type_name = "PostgreSQL Database"
     _block_type_slug = "postgres-database"
     _description = "A PostgreSQL database (14 or newer). The role needs pg_monitor and may read the tables asked for."
+    _documentation_url = HttpUrl("https://www.postgresql.org/docs/current/monitoring-stats.html")
+    needs: ClassVar[str] = "a role with `pg_monitor` and SELECT on what is asked; sessions are read-only"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (Replication, SqlValues, ConnectionPool)
 
@@ -54,10 +77,18 @@ class PostgresDatabase(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
 
     def check(self) -> str:
-        """Proves that the role can log in. Raises `SystemFaultError`."""
-        with self._session(self.dsn, "check") as session:
-            session.execute("SELECT 1")
-        return f"{self._where} takes the role"
+        """Proves that the role can log in, on the standby too, and says whether it sees replication.
+
+        A role without pg_monitor is none of this block's faults: a service's own role, whose pool is asked about, has
+        no such right. Raises `SystemFaultError`.
+        """
+        with self._session(self.dsn, "may I watch") as session:
+            row = session.execute(_MAY_WATCH).fetchone()
+        if self.standby_dsn is not None:
+            with self._session(self.standby_dsn, "are you there") as session:
+                session.execute("SELECT 1")
+        sees = "and sees replication" if row is not None and row[0] else "without pg_monitor: replication is not seen"
+        return f"{self._where} takes the role, {sees}"
 
     def answer(self, probe: DatabaseProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -178,29 +209,40 @@ def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Itera
             dsn.get_secret_value(), connect_timeout=max(2, round(timeout_seconds)), options=options
         ) as session:
             yield session
-    except psycopg.OperationalError as error:
-        state = error.sqlstate or ""
-        if "authentication failed" in str(error) or state[:2] in {"28", "3D"}:
-            raise PermanentFaultError(
-                system=place(dsn),
-                question=question,
-                answer="the role or the database was refused",
-                next_step="check user, password and database in the block",
-            ) from error
-        raise TransientFaultError(
-            system=place(dsn),
-            question=question,
-            answer=f"no answer ({type(error).__name__})",
-            next_step="check that the database is up and takes connections",
-        ) from error
     except psycopg.Error as error:
-        kind = TransientFaultError if (error.sqlstate or "")[:2] in _TRANSIENT_STATES else PermanentFaultError
-        raise kind(
-            system=place(dsn),
+        raise _fault(error, system=place(dsn), question=question) from error
+
+
+def _fault(error: Error, *, system: str, question: str) -> SystemFaultError:
+    """By SQLSTATE where the server gave one, else by libpq's words, which never hold the password."""
+    state, said = error.sqlstate or "", str(error)
+    for told, kind, answer, next_step in _LIBPQ:
+        if not state and told in said:
+            return kind(system=system, question=question, answer=answer, next_step=next_step)
+    if state[:2] in {"28", "3D"}:
+        return PermanentFaultError(system=system, question=question, answer=_REFUSED, next_step=_CHECK_LOGIN)
+    if state == _INSUFFICIENT_PRIVILEGE:
+        return PermanentFaultError(
+            system=system,
             question=question,
-            answer=type(error).__name__,
-            next_step="check the query in the plan and the rights of the role",
-        ) from error
+            answer="permission denied",
+            next_step=missing_right(PostgresDatabase.needs),
+        )
+    answer = f"no answer ({type(error).__name__})"
+    if state[:2] in _TRANSIENT_STATES or (not state and _is_operational(error)):
+        return TransientFaultError(system=system, question=question, answer=answer, next_step=CHECK_REACH)
+    return PermanentFaultError(
+        system=system,
+        question=question,
+        answer=type(error).__name__,
+        next_step="check the query in the plan and the tables of the database",
+    )
+
+
+def _is_operational(error: Error) -> bool:
+    import psycopg
+
+    return isinstance(error, psycopg.OperationalError)
 
 
 def place(dsn: SecretStr) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from blocks.data.aws_access import AwsAccess, asking, missing
 from launch.effects.base import Effect
@@ -34,6 +34,8 @@ class DatabaseSnapshots(AwsAccess, Block):
     _block_type_name = "Database Snapshots"
     _block_type_slug = "database-snapshots"
     _description = "Amazon RDS: snapshots of one instance, and its free storage from CloudWatch."
+    _documentation_url = HttpUrl("https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/")
+    needs: ClassVar[str] = "`rds:CreateDBSnapshot`, `rds:Describe*`, `cloudwatch:GetMetricStatistics`"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot, RecoveryPoint)
     effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot,)

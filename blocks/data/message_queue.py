@@ -7,7 +7,7 @@ from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
 from prefect.blocks.core import Block
-from pydantic import Field, JsonValue, RootModel, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, RootModel, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -63,6 +63,8 @@ class MessageQueue(Block):
     _block_type_name = "Message Queue"
     _block_type_slug = "message-queue"
     _description = "RabbitMQ's management HTTP API; the user needs the tag `monitoring`."
+    _documentation_url = HttpUrl("https://www.rabbitmq.com/docs/management")
+    needs: ClassVar[str] = "a user with the tag `monitoring` on one virtual host"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (QueueTopology,)
 
@@ -73,9 +75,10 @@ class MessageQueue(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
-        """Proves that the API takes the user. Raises `SystemFaultError`."""
+        """Proves that the API takes the user and shows the virtual host. Raises `SystemFaultError`."""
         user = self._endpoint.ask(_User, "GET", "/api/whoami", question="who the launch is")
-        return f"RabbitMQ knows the launch as {user.name}"
+        exchanges = self._ask(_Exchanges, f"/api/exchanges/{quote(self.virtual_host, safe='')}").root
+        return f"RabbitMQ shows {user.name} {len(exchanges)} exchanges in {self.virtual_host}"
 
     def answer(self, probe: QueueTopology, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -110,4 +113,4 @@ class MessageQueue(Block):
     def _endpoint(self) -> Endpoint:
         pair = base64.b64encode(f"{self.user}:{self.password.get_secret_value()}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"}
-        return Endpoint("RabbitMQ", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+        return Endpoint("RabbitMQ", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.data.database import place, read_only
 from blocks.data.schema_jobs import JobRunner
@@ -32,6 +32,8 @@ class SchemaMigrations(Block):
         "Numbered SQL migrations (`<version>.up.sql`, `<version>.down.sql`) tracked in `schema_migrations`, "
         "run by `migrate:prod` and `migrate:down --to=<version>` in a Kubernetes Job."
     )
+    _documentation_url = HttpUrl("https://kubernetes.io/docs/concepts/workloads/controllers/job/")
+    needs: ClassVar[str] = "read on `schema_migrations`; the runner needs what its own block needs"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (MigrationStatus, MigrationRevert)
     effects: ClassVar[tuple[type[Effect], ...]] = (Migrate,)
@@ -42,9 +44,13 @@ class SchemaMigrations(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
 
     def check(self) -> str:
-        """Proves that the table can be read and the folder holds migrations. Raises `SystemFaultError`."""
+        """Proves that the table can be read, that the folder holds migrations, and that Jobs are seen.
+
+        Raises `SystemFaultError`.
+        """
         shipped, applied = self._shipped(), self._applied()
-        return f"{place(self.dsn)} has {len(applied)} of {len(shipped)} migrations"
+        jobs = f"; {self.runner.check()}" if self.runner is not None else "; no runner is configured"
+        return f"{place(self.dsn)} has {len(applied)} of {len(shipped)} migrations{jobs}"
 
     def answer(self, probe: MigrationProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import HttpUrl, JsonValue, TypeAdapter, ValidationError
 
 from blocks.data.aws_access import AwsAccess, asking, missing
 from launch.errors import PermanentFaultError, SystemFaultError
@@ -31,6 +31,11 @@ class ObjectStorage(AwsAccess, Block):
     _block_type_name = "Object Storage"
     _block_type_slug = "object-storage"
     _description = "Amazon S3: lifecycle, CORS, malware scans, object lock, stored objects and reports."
+    _documentation_url = HttpUrl("https://docs.aws.amazon.com/AmazonS3/latest/API/")
+    needs: ClassVar[str] = (
+        "`s3:ListAllMyBuckets`; `s3:GetBucket*`, `s3:GetLifecycleConfiguration`, `s3:GetObject`, `s3:ListBucket` "
+        "on the buckets asked about"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (BucketRules, WormRetention, StoredObjects, StoredReport)
 

@@ -64,6 +64,22 @@ class JobRunner(BaseModel):
     command: tuple[str, ...] = Field(default=("pnpm",), description="What precedes migrate:prod and migrate:down.")
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
+    def check(self) -> str:
+        """Proves that Jobs may be listed; whether they may be created shows when one is. Raises `SystemFaultError`."""
+        question = "the Jobs of the namespace"
+        with self._client() as client:
+            response = wire.fetch(
+                client,
+                "GET",
+                self._path,
+                system="kubernetes",
+                question=question,
+                params={"limit": 1},
+                needs="list jobs",
+            )
+        payloads.read(_Jobs, response, system="kubernetes", question=question)
+        return f"Jobs in namespace {self.namespace} may be listed"
+
     def run(self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "") -> None:
         """Creates the Job; one of the same key that exists already is this one. Raises `SystemFaultError`."""
         question = f"the new Job for {' '.join(arguments)}"
@@ -110,11 +126,9 @@ class JobRunner(BaseModel):
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:
-        verify = ssl.create_default_context(cadata=self.ca_certificate or None)
+        trust = ssl.create_default_context(cadata=self.ca_certificate) if self.ca_certificate else None
         headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"}
-        with httpx.Client(
-            base_url=self.api_url, headers=headers, verify=verify, timeout=self.timeout_seconds, trust_env=False
-        ) as client:
+        with wire.client(self.api_url, timeout_seconds=self.timeout_seconds, headers=headers, trust=trust) as client:
             yield client
 
     def _manifest(self, direction: str, arguments: Sequence[str], occasion: Occasion, target: str) -> JsonValue:

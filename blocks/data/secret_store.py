@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
+from pydantic import HttpUrl
 
 from blocks.data.aws_access import AwsAccess, asking
 from launch.ports import Occasion
@@ -25,6 +26,10 @@ class SecretStore(AwsAccess, Block):
     _block_type_name = "Secret Store"
     _block_type_slug = "secret-store"
     _description = "AWS Secrets Manager: ages and rotation of secrets; needs only secretsmanager:DescribeSecret."
+    _documentation_url = HttpUrl("https://docs.aws.amazon.com/secretsmanager/latest/apireference/")
+    needs: ClassVar[str] = (
+        "`secretsmanager:ListSecrets`, `secretsmanager:DescribeSecret` and nothing that reads a value"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (SecretAges, RotationPolicy)
 

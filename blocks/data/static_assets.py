@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from blocks.data.aws_access import AwsAccess, asking
 from launch.effects.base import Effect
@@ -33,6 +33,8 @@ class StaticAssets(AwsAccess, Block):
     _block_type_name = "Static Assets"
     _block_type_slug = "static-assets"
     _description = "Versioned prefixes of front-end builds in Amazon S3."
+    _documentation_url = HttpUrl("https://docs.aws.amazon.com/AmazonS3/latest/API/")
+    needs: ClassVar[str] = "`s3:PutObject`, `s3:ListBucket` on one bucket; no delete"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PublishedAssets,)
     effects: ClassVar[tuple[type[Effect], ...]] = (SyncAssets,)
@@ -41,7 +43,14 @@ class StaticAssets(AwsAccess, Block):
     builds_folder: Path = Field(description="Folder with one build per version, each in a folder of that name.")
 
     def check(self) -> str:
-        """Proves that the key may list the bucket. Raises `SystemFaultError`."""
+        """Proves that the folder of builds is there and that the key may list the bucket. Raises `SystemFaultError`."""
+        if not self.builds_folder.is_dir():
+            raise PermanentFaultError(
+                system="the builds",
+                question="whether their folder is there",
+                answer="no such folder",
+                next_step="check `builds_folder` in the assets block",
+            )
         with asking("S3", f"list bucket {self.bucket}"):
             self._s3.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
         return f"bucket {self.bucket} can be listed"

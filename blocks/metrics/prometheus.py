@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
-from typing import ClassVar, assert_never
+from typing import ClassVar, Literal, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, PrivateAttr, SecretStr
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
@@ -51,6 +51,10 @@ class _Build(Payload):
     version: str
 
 
+class _Success(Payload):
+    status: Literal["success"]
+
+
 class _BuildAnswer(Payload):
     data: _Build
 
@@ -61,6 +65,8 @@ class PrometheusMetrics(Block):
     _block_type_name = "Prometheus Metrics"
     _block_type_slug = "prometheus"
     _description = "Time series by PromQL: https://prometheus.io/docs/prometheus/latest/querying/api/"
+    _documentation_url = HttpUrl("https://prometheus.io/docs/prometheus/latest/querying/api/")
+    needs: ClassVar[str] = "read on the query API"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (MetricValue, MetricChange, InputDelay)
 
@@ -70,9 +76,10 @@ class PrometheusMetrics(Block):
     _endpoint: Endpoint | None = PrivateAttr(default=None)
 
     def check(self) -> str:
-        """Proves that the server answers and takes the token. Raises `SystemFaultError`."""
+        """Proves that the server takes the token and answers queries. Raises `SystemFaultError`."""
         build = self._api.ask(_BuildAnswer, "GET", "/api/v1/status/buildinfo", question="which version it is")
-        return f"Prometheus {build.data.version} answers at {self.url}"
+        self._api.ask(_Success, "GET", "/api/v1/query", question="whether queries are answered", params={"query": "up"})
+        return f"Prometheus {build.data.version} answers queries at {self.url}"
 
     def series(self, query: str, *, start: datetime, end: datetime, step_seconds: float) -> Sequence[Sample]:
         """The samples of the one series that `query` selects, oldest first; none for an unknown or empty one.
@@ -193,7 +200,9 @@ class PrometheusMetrics(Block):
     def _api(self) -> Endpoint:
         if self._endpoint is None:
             headers = {"Authorization": f"Bearer {self.token.get_secret_value()}"} if self.token else {}
-            self._endpoint = Endpoint("Prometheus", self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+            self._endpoint = Endpoint(
+                "Prometheus", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
+            )
         return self._endpoint
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import TypeAdapter, ValidationError
+from pydantic import HttpUrl, TypeAdapter, ValidationError
 
 from blocks.platform import mesh, workloads
 from blocks.platform.kube import Kube
@@ -57,6 +57,11 @@ class KubernetesCluster(KubeAccess, Block):
         "patch on deployments (https://kubernetes.io/docs/reference/access-authn-authz/rbac/). Give a kubeconfig, or a "
         "server with a token, or neither inside the cluster."
     )
+    _documentation_url = HttpUrl("https://kubernetes.io/docs/reference/access-authn-authz/rbac/")
+    needs: ClassVar[str] = (
+        "get and list on what is asked about, patch on deployments and `deployments/scale`, in one namespace; "
+        "Istio objects only if they are asked about"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (
         WorkloadLimits,
@@ -70,7 +75,7 @@ class KubernetesCluster(KubeAccess, Block):
     effects: ClassVar[tuple[type[Effect], ...]] = (SetImages, AwaitRollout, ScaleWorkloads)
 
     def check(self) -> str:
-        """Proves that the API server answers and that the account holds the rights a launch needs."""
+        """Proves that the API server answers and grants what a launch needs. Raises `SystemFaultError`."""
         with self._talk() as kube:
             self.demand(kube, _NEEDED)
             return f"{self.named} has {len(kube.deployments())} deployments, and they may be changed"

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
+from blocks.faults import connection_fault, missing_right, status_fault
 from blocks.platform.manifests import (
     Autoscaler,
     Custom,
@@ -177,29 +178,21 @@ class Kube:
             response = call()
             body = bytes(response.data)
         except ApiException as error:
+            if not error.status:  # the client's own words for TLS that failed
+                raise connection_fault(error, system=self._system, question=question) from error
             raise self._status_fault(question, int(error.status or 0), str(error.body or "")) from error
         except HTTPError as error:
             # A refused connection is a kind of time-out to urllib3, and none to a captain.
             late = isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError)
             answer = "no answer in time" if late else "no connection"
-            raise TransientFaultError(
-                system=self._system,
-                question=question,
-                answer=answer,
-                next_step="check that the API server is reachable",
-            ) from error
+            raise connection_fault(error, system=self._system, question=question, answer=answer) from error
         if response.status >= 300:
             raise self._status_fault(question, int(response.status), body.decode(errors="replace"))
         return body
 
     def _status_fault(self, question: str, status: int, body: str) -> SystemFaultError:
-        if status in {0, _THROTTLED} or status >= 500:
-            return TransientFaultError(
-                system=self._system,
-                question=question,
-                answer=f"HTTP {status}" if status else "a broken TLS handshake",
-                next_step="look at the API server" if status else "check the certificate authority in the block",
-            )
+        if status == _THROTTLED or status >= 500:
+            return status_fault(status, system=self._system, question=question)
         if status == _CONFLICT:
             return _ConflictFaultError(
                 system=self._system,
@@ -229,8 +222,7 @@ def _next_step(status: int, body: str) -> str:
             return "renew the credentials in the system's block"
         case 403:
             missing = _FORBIDDEN.search(_message(body))
-            right = f"{missing['verb']} {missing['resource']}" if missing else "this"
-            return f'give the account of the block the right to "{right}" in the namespace'
+            return missing_right(f"{missing['verb']} {missing['resource']} in the namespace" if missing else "")
         case 404:
             return "check the namespace and the names in the plan"
         case _:

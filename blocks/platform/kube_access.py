@@ -10,6 +10,7 @@ from typing import Any, Self
 import yaml
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from blocks.faults import missing_right
 from blocks.platform.kube import Kube, conversation
 from launch.errors import PermanentFaultError
 
@@ -57,7 +58,7 @@ class KubeAccess(BaseModel):
                 system=self.named,
                 question="what may I do",
                 answer=f"not {', not '.join(missing)}",
-                next_step="give the account of the block these rights in the namespace",
+                next_step=missing_right(f"{', '.join(missing)} in the namespace"),
             )
 
     def _configuration(self) -> Any:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
-from blocks.data.aws_access import AwsAccess
-from blocks.data.aws_access import asking as asking_aws
+from blocks.data.aws_access import AwsAccess, asking
 from blocks.platform.workloads import shared
-from launch.errors import PermanentFaultError, TransientFaultError
+from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.platform import Firewall, LoadBalancerHealthChecks, PrivateSubnets
@@ -40,6 +38,8 @@ class AwsNetwork(AwsAccess, Block):
         "One VPC and its load balancer; needs ec2:Describe* and elasticloadbalancing:Describe* "
         "(https://docs.aws.amazon.com/vpc/, https://docs.aws.amazon.com/elasticloadbalancing/)."
     )
+    _documentation_url = HttpUrl("https://docs.aws.amazon.com/AWSEC2/latest/APIReference/")
+    needs: ClassVar[str] = "`ec2:Describe*`, `elasticloadbalancing:Describe*`"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PrivateSubnets, Firewall, LoadBalancerHealthChecks)
 
@@ -47,7 +47,7 @@ class AwsNetwork(AwsAccess, Block):
     load_balancer: str = Field(min_length=1, description="Name of the load balancer.")
 
     def check(self) -> str:
-        """Proves that the key may look, and that VPC and load balancer exist."""
+        """Proves that the key may look, and that VPC and load balancer exist. Raises `SystemFaultError`."""
         vpc, groups = self._vpc_id(), self._target_groups()
         return f"{_SYSTEM}: {self.vpc} is {vpc}, {self.load_balancer} has {len(groups)} target groups"
 
@@ -65,7 +65,7 @@ class AwsNetwork(AwsAccess, Block):
 
     def _subnets(self, tier: str) -> tuple[dict[str, Quantity], str]:
         inside = {"Name": "vpc-id", "Values": [self._vpc_id()]}
-        with asking("describe subnets, routes and peerings"):
+        with asking(_SYSTEM, "describe subnets, routes and peerings"):
             pages = self._ec2.get_paginator("describe_subnets").paginate(Filters=[inside])  # type: ignore[list-item]
             subnets = [subnet for page in pages for subnet in page["Subnets"] if _tag(subnet, "tier") == tier]
             routing = self._ec2.get_paginator("describe_route_tables").paginate(Filters=[inside])  # type: ignore[list-item]
@@ -88,7 +88,7 @@ class AwsNetwork(AwsAccess, Block):
 
     def _open_ports(self) -> tuple[dict[str, Quantity], str]:
         inside = {"Name": "vpc-id", "Values": [self._vpc_id()]}
-        with asking("describe security groups"):
+        with asking(_SYSTEM, "describe security groups"):
             pages = self._ec2.get_paginator("describe_security_groups").paginate(Filters=[inside])  # type: ignore[list-item]
             groups = [group for page in pages for group in page["SecurityGroups"]]
         opened = {
@@ -113,14 +113,14 @@ class AwsNetwork(AwsAccess, Block):
         return values | quantities("s", health_check_interval=longest), _listed("without health check", bare)
 
     def _target_groups(self) -> list[TargetGroupTypeDef]:
-        with asking(f"describe load balancer {self.load_balancer}"):
+        with asking(_SYSTEM, f"describe load balancer {self.load_balancer}"):
             found = self._elb.describe_load_balancers(Names=[self.load_balancer])["LoadBalancers"]
             arn = found[0].get("LoadBalancerArn", "")
             pages = self._elb.get_paginator("describe_target_groups").paginate(LoadBalancerArn=arn)
             return [group for page in pages for group in page["TargetGroups"]]
 
     def _vpc_id(self) -> str:
-        with asking(f"find VPC {self.vpc}"):
+        with asking(_SYSTEM, f"find VPC {self.vpc}"):
             found = self._ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [self.vpc]}])["Vpcs"]
         if len(found) != 1:
             raise PermanentFaultError(
@@ -140,36 +140,6 @@ class AwsNetwork(AwsAccess, Block):
     def _elb(self) -> ElasticLoadBalancingv2Client:
         client: ElasticLoadBalancingv2Client = self.client("elbv2")
         return client
-
-
-def asking(question: str) -> AbstractContextManager[None]:
-    """What boto3 raises inside, as the faults of this block."""
-    return asking_aws_for(_SYSTEM, question)
-
-
-@contextmanager
-def asking_aws_for(system: str, question: str) -> Iterator[None]:
-    """As for every AWS service; a refused connection is worth another try, a body that no AWS sent is a fault."""
-    from botocore.exceptions import ConnectionError as NoConnectionError
-    from botocore.parsers import ResponseParserError
-
-    with asking_aws(system, question):
-        try:
-            yield
-        except NoConnectionError as error:
-            raise TransientFaultError(
-                system=system,
-                question=question,
-                answer="no connection",
-                next_step="check that AWS is reachable from here",
-            ) from error
-        except ResponseParserError as error:
-            raise PermanentFaultError(
-                system=system,
-                question=question,
-                answer="a body that is not what AWS serves",
-                next_step="check the endpoint in the system's block",
-            ) from error
 
 
 def _tag(subnet: SubnetTypeDef, key: str) -> str:

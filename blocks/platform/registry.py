@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
 
-from blocks import wire
+from blocks import faults, wire
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
@@ -71,6 +71,8 @@ class ImageRegistry(Block):
         "A registry that speaks the OCI distribution API: Docker Hub, GHCR, ECR, Artifact Registry, Harbor. "
         "The account needs pull on the product's repositories."
     )
+    _documentation_url = HttpUrl("https://github.com/opencontainers/distribution-spec/blob/main/spec.md")
+    needs: ClassVar[str] = "pull on the product's repositories"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PublishedImages, PreviousImages)
 
@@ -81,9 +83,13 @@ class ImageRegistry(Block):
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
     def check(self) -> str:
-        """Proves that the registry answers and takes the account."""
+        """Proves that the registry answers and takes the account. Raises `SystemFaultError`."""
         with self._client() as client:
-            self._get(client, "/v2/", scope="", question="which API do you speak")
+            question = "which API do you speak"
+            answer = self._get(client, "/v2/", scope="", question=question)
+        # The body is free, and often empty; a page for people is another thing than a registry.
+        if "html" in answer.headers.get("content-type", ""):
+            raise self._malformed(question)
         return f"{self._system} answers"
 
     def answer(self, probe: PublishedImages | PreviousImages, occasion: Occasion) -> Reading:
@@ -171,26 +177,37 @@ class ImageRegistry(Block):
     ) -> httpx.Response:
         ok = {200, _UNAUTHORIZED, *([_MISSING] if missing_ok else [])}
         headers = {"Accept": _MANIFESTS}
-        response = wire.fetch(client, "GET", path, system=self._system, question=question, ok=ok, headers=headers)
+        response = wire.fetch(
+            client, "GET", path, system=self._system, question=question, ok=ok, headers=headers, needs=self.needs
+        )
         if response.status_code != _UNAUTHORIZED:
             return response
         headers["Authorization"] = f"Bearer {self._token(client, response, scope, question)}"
         ok.discard(_UNAUTHORIZED)
-        return wire.fetch(client, "GET", path, system=self._system, question=question, ok=ok, headers=headers)
+        return wire.fetch(
+            client, "GET", path, system=self._system, question=question, ok=ok, headers=headers, needs=self.needs
+        )
 
     def _token(self, client: httpx.Client, refusal: httpx.Response, service: str, question: str) -> str:
         """A pull token from the service that the registry's refusal names."""
         scheme, _, rest = refusal.headers.get("WWW-Authenticate", "").partition(" ")
         parameters = dict(_PARAMETER.findall(rest))
         if scheme.lower() != "bearer" or "realm" not in parameters:
-            raise wire.status_fault(_UNAUTHORIZED, system=self._system, question=question)
+            raise faults.status_fault(_UNAUTHORIZED, system=self._system, question=question)
         scope = {"scope": f"repository:{self._repository(service)}:pull"} if service else {}
         asked = {"service": parameters.get("service", ""), **scope}
         basic = httpx.BasicAuth(self.username or "", self.password.get_secret_value() if self.password else "")
         signed = next(basic.auth_flow(httpx.Request("GET", parameters["realm"]))).headers
         headers = {"Authorization": signed["Authorization"]} if self.username else {}
         response = wire.fetch(
-            client, "GET", parameters["realm"], system=self._system, question="a token", params=asked, headers=headers
+            client,
+            "GET",
+            parameters["realm"],
+            system=self._system,
+            question="a token",
+            params=asked,
+            headers=headers,
+            needs=self.needs,
         )
         try:
             granted = _Token.model_validate_json(response.content)

@@ -6,8 +6,10 @@ https://gateway-api.sigs.k8s.io/guides/traffic-splitting/
 from __future__ import annotations
 
 import copy
+from typing import ClassVar
 
 from prefect.blocks.core import Block
+from pydantic import HttpUrl
 
 from blocks.platform.kube import ChangedMeanwhileError
 from blocks.platform.kube_access import KubeAccess
@@ -30,6 +32,8 @@ class GatewayRoutes(KubeAccess, Weighing, Block):
         "Weights of Gateway API HTTPRoutes in one namespace; the account needs get and patch on httproutes "
         "(https://gateway-api.sigs.k8s.io/guides/traffic-splitting/)."
     )
+    _documentation_url = HttpUrl("https://gateway-api.sigs.k8s.io/guides/traffic-splitting/")
+    needs: ClassVar[str] = "get and patch on `httproutes` (`gateway.networking.k8s.io`), in one namespace"
 
     def check(self) -> str:
         """Proves that the API server answers and that weights may be changed. Raises `SystemFaultError`."""

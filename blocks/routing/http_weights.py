@@ -6,12 +6,12 @@ The wire, in full: `GET <path>` answers `{"weights": {"blue": 95, "green": 5}}` 
 
 from __future__ import annotations
 
+from typing import ClassVar
 from urllib.parse import quote
 
 from prefect.blocks.core import Block
-from pydantic import Field, NonNegativeInt, SecretStr
+from pydantic import Field, HttpUrl, NonNegativeInt, SecretStr
 
-from blocks import wire
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload, read
 from blocks.routing.weighing import ConflictError, Splits, Table, Weighing
@@ -34,6 +34,8 @@ class HttpWeights(Weighing, Block):
         "A plain HTTP endpoint: GET answers the weights of a route, PUT sets them, ETag and If-Match guard them "
         "(https://www.rfc-editor.org/rfc/rfc9110#name-if-match). The token needs to read and to write weights."
     )
+    _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc9110#name-if-match")
+    needs: ClassVar[str] = "a token that may read and write the weights"
 
     url: str = Field(description="Base URL of the endpoint.")
     path: str = Field(default="/weights/{route}", description="Path of a route; `{route}` stands for its name.")
@@ -46,9 +48,13 @@ class HttpWeights(Weighing, Block):
         return f"weights of {self.url}"
 
     def check(self) -> str:
-        """Proves that something answers there; which routes it has, it is asked when one is meant."""
-        self._endpoint.send("GET", "/", question="are you there", ok=wire.ANY_ANSWER)
-        return f"{self.url} answers"
+        """Proves that the endpoint takes the token. Raises `SystemFaultError`."""
+        # Which routes there are, a plan says; an endpoint that does not know the name took the token.
+        question = "whether the token is taken"
+        response = self._endpoint.send("GET", self._path("tminus"), question=question, ok={200, 404})
+        if response.is_success:
+            read(_Weights, response, system=self.named, question=question)
+        return f"{self.url} takes the token"
 
     def read(self, route: str) -> Table:
         """Raises `SystemFaultError`."""
@@ -77,4 +83,4 @@ class HttpWeights(Weighing, Block):
     def _endpoint(self) -> Endpoint:
         token = self.token.get_secret_value() if self.token else ""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return Endpoint(self.named, self.url, headers=headers, timeout_seconds=self.timeout_seconds)
+        return Endpoint(self.named, self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs)

@@ -6,9 +6,10 @@ https://istio.io/latest/docs/reference/config/networking/virtual-service/#HTTPRo
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect.blocks.core import Block
+from pydantic import HttpUrl
 
 from blocks.platform.kube import ChangedMeanwhileError
 from blocks.platform.kube_access import KubeAccess
@@ -27,6 +28,8 @@ class IstioRoutes(KubeAccess, Weighing, Block):
         "Weights of Istio VirtualServices in one namespace; the account needs get and patch on virtualservices "
         "(https://istio.io/latest/docs/reference/config/networking/virtual-service/)."
     )
+    _documentation_url = HttpUrl("https://istio.io/latest/docs/reference/config/networking/virtual-service/")
+    needs: ClassVar[str] = "get and patch on `virtualservices` (`networking.istio.io`), in one namespace"
 
     def check(self) -> str:
         """Proves that the API server answers and that weights may be changed. Raises `SystemFaultError`."""

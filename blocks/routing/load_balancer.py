@@ -6,13 +6,12 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balance
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
-from blocks.data.aws_access import AwsAccess
-from blocks.platform.network import asking_aws_for
+from blocks.data.aws_access import AwsAccess, asking
 from blocks.routing.weighing import Splits, Table, Weighing
 from launch.errors import PermanentFaultError
 
@@ -36,6 +35,13 @@ class LoadBalancerWeights(AwsAccess, Weighing, Block):
         "Weights of the target groups behind one Application Load Balancer; needs elasticloadbalancing:Describe*, "
         "ModifyListener and ModifyRule "
         "(https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html)."
+    )
+    _documentation_url = HttpUrl(
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-listeners.html"
+    )
+    needs: ClassVar[str] = (
+        "`elasticloadbalancing:DescribeLoadBalancers`, `DescribeListeners`, `DescribeRules`, "
+        "`DescribeTargetGroups`, `ModifyListener`, `ModifyRule`"
     )
 
     load_balancer: str = Field(min_length=1, description="Name of the load balancer.")
@@ -69,7 +75,7 @@ class LoadBalancerWeights(AwsAccess, Weighing, Block):
         arn, actions, rule, names = table.seen
         changed = [_weighted(action, splits.get(_FORWARD, {}), names) for action in actions]
         elb = self._elb
-        with asking_aws_for(self.named, f"set the weights of {route}"):
+        with asking(self.named, f"set the weights of {route}"):
             if rule:
                 elb.modify_rule(RuleArn=arn, Actions=changed)
             else:
@@ -82,7 +88,7 @@ class LoadBalancerWeights(AwsAccess, Weighing, Block):
             raise self._unknown(route, f"no listener on port {port}")
         if not priority:
             return listener.get("ListenerArn", ""), listener.get("DefaultActions", []), False
-        with asking_aws_for(self.named, f"read the rules of port {port}"):
+        with asking(self.named, f"read the rules of port {port}"):
             pages = elb.get_paginator("describe_rules").paginate(ListenerArn=listener.get("ListenerArn", ""))
             rules = [rule for page in pages for rule in page["Rules"]]
         found = next((rule for rule in rules if rule.get("Priority") == priority), None)
@@ -91,13 +97,13 @@ class LoadBalancerWeights(AwsAccess, Weighing, Block):
         return found.get("RuleArn", ""), found.get("Actions", []), True
 
     def _listeners(self, elb: ElasticLoadBalancingv2Client) -> list[ListenerTypeDef]:
-        with asking_aws_for(self.named, "read its listeners"):
+        with asking(self.named, "read its listeners"):
             arn = elb.describe_load_balancers(Names=[self.load_balancer])["LoadBalancers"][0].get("LoadBalancerArn", "")
             pages = elb.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn)
             return [listener for page in pages for listener in page["Listeners"]]
 
     def _names(self, elb: ElasticLoadBalancingv2Client, arns: list[str]) -> dict[str, str]:
-        with asking_aws_for(self.named, "read its target groups"):
+        with asking(self.named, "read its target groups"):
             groups = elb.describe_target_groups(TargetGroupArns=arns)["TargetGroups"]
         return {group.get("TargetGroupArn", ""): group.get("TargetGroupName", "") for group in groups}
 

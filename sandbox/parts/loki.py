@@ -79,6 +79,7 @@ class Loki:
         return [
             Route("/loki/api/v1/query", self._query),
             Route("/loki/api/v1/query_range", self._query_range),
+            Route("/loki/api/v1/labels", self._labels),
             Route("/loki/api/v1/rules", self._rules),
             Route("/loki/api/v1/status/buildinfo", self._build),
             Route("/config", self._config),
@@ -154,6 +155,10 @@ class Loki:
         return PlainTextResponse(
             yaml.safe_dump({"limits_config": {"retention_period": self._world.get("loki.retention")}})
         )
+
+    def _labels(self, request: Request) -> Response:
+        labels = {"status": "success", "data": ["app", "environment"]}
+        return refused(request, _TOKEN) or JSONResponse(labels)
 
     def _build(self, request: Request) -> Response:
         if (refusal := refused(request, _TOKEN)) is not None:

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from blocks.ledger_database import HEAD
 from blocks.ledger_store import LedgerStore
 from launch import acts
 from launch.drill import DRILL, LEAD, drill_plan
-from launch.errors import PlanError
+from launch.errors import PermanentFaultError, PlanError
 from launch.events import LaunchClosed, Outcome, RollbackEnded, ServiceRestored
 from launch.plan import Plan
 from launch.ports import Occasion
@@ -17,9 +18,19 @@ from tests.fakes import plans
 from tests.fakes.plans import T0
 
 
-def test_it_opens_a_ledger_and_says_what_is_in_it(tmp_path) -> None:
+def test_a_ledger_is_looked_at_without_being_made(tmp_path) -> None:
     store = LedgerStore(url=f"sqlite:///{tmp_path / 'ledger.db'}")
-    assert store.check() == f"the ledger sqlite:///{tmp_path / 'ledger.db'} holds 0 launches"
+    assert store.check() == "the ledger is new: its tables are made when it is first opened"
+    assert list(tmp_path.iterdir()) == []
+    store.open().close()
+    assert store.check() == f"the ledger has schema {HEAD}"
+
+
+@pytest.mark.parametrize("url", ["postgresql://tminus:s3cret@127.0.0.1:1/ledger", "sqlite:////nowhere/ledger.db"])
+def test_a_ledger_out_of_reach_is_a_fault_without_the_password(url) -> None:
+    with pytest.raises(PermanentFaultError, match="cannot open the ledger") as caught:
+        LedgerStore(url=url).check()
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_ledger_that_cannot_be_reached_is_one_sentence_without_the_password() -> None:

@@ -1,33 +1,12 @@
-"""One Prefect API for every flow test of the session, and the settings under which flows report to it."""
+"""What Prefect leaves behind within a session of flow tests."""
 
 from __future__ import annotations
 
 import gc
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-from console.prefect_server import RehearsalServer
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RehearsalServer]:
-    """A Prefect API in a process of its own. Its empty database is kept with pytest's cache of this checkout."""
-    server = RehearsalServer(Path(__file__).parents[2] / ".tminus" / "cache")
-    try:
-        server.ready()
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def prefect_api(prefect_server: RehearsalServer) -> Iterator[str]:
-    """Flows called in tests report to this API; its URL."""
-    with prefect_server.used():
-        yield prefect_server.url
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -216,7 +216,7 @@ def test_a_workload_that_does_not_exist_fails_at_once(block, rehearsal):
 
 def test_a_missing_right_is_named(block, rehearsal):
     rehearsal.world.set("cluster.forbidden", "patch deployments")
-    with pytest.raises(PermanentFaultError, match='the right to "patch deployments" in the namespace'):
+    with pytest.raises(PermanentFaultError, match="missing right: patch deployments in the namespace"):
         block.apply(deploy(rehearsal.occasion), rehearsal.occasion)
     with pytest.raises(PermanentFaultError, match="not patch deployments"):
         block.check()

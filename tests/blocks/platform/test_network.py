@@ -122,7 +122,7 @@ def test_refused_credentials_name_the_right_to_give(network, rehearsal, probe):
     aws = RefusingAws()
     with (
         serve(rehearsal.world, [aws]) as server,
-        pytest.raises(PermanentFaultError, match=r"UnauthorizedOperation .HTTP 403.*give the block's key this right"),
+        pytest.raises(PermanentFaultError, match=r"UnauthorizedOperation .HTTP 403.*missing right: Describe"),
     ):
         block.model_copy(update={"endpoint_url": f"{server.base_url(aws)}/"}).answer(probe, rehearsal.occasion)
 

@@ -197,7 +197,7 @@ def test_a_router_that_can_be_reached_says_so(world, router):
 @pytest.mark.parametrize(("kind", "plural"), [(ISTIO, "virtualservices"), (GATEWAY, "httproutes")])
 def test_a_missing_right_is_named(world, kind, plural):
     world.world.set("mesh.forbidden", f"patch {plural}")
-    with pytest.raises(PermanentFaultError, match=f'the right to "patch {plural}"'):
+    with pytest.raises(PermanentFaultError, match=f"missing right: patch {plural}"):
         block_of(world, kind).apply(kind.effect(10), world.occasion)
     with pytest.raises(PermanentFaultError, match=f"not patch {plural}"):
         block_of(world, kind).check()

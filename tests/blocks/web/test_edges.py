@@ -90,7 +90,7 @@ def test_a_root_that_is_not_trusted_completes_no_chain(web: WebWorld) -> None:
 
 def test_a_port_that_speaks_no_tls_is_permanent_and_a_closed_one_transient(web: WebWorld) -> None:
     plain = web.address.removeprefix("http://")
-    with pytest.raises(PermanentFaultError, match="failed handshake"):
+    with pytest.raises(PermanentFaultError, match="failed TLS handshake"):
         web.block(Certificates, addresses={"cockpit.teei.io": plain}).answer(_CERTIFICATE, web.occasion)
     with pytest.raises(TransientFaultError, match="no connection"):
         web.block(Certificates, addresses={"cockpit.teei.io": "127.0.0.1:9"}).answer(_CERTIFICATE, web.occasion)

@@ -1,0 +1,63 @@
+"""Every question and every effect that the plans know, each as its first place in them has it."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+
+from console.files import read_plan
+from launch.effects.base import Effect
+from launch.plan import Threshold
+from launch.plan_walk import items, walk
+from launch.ports import Occasion
+from launch.probes.base import Probe
+from launch.release import Release
+from tests.fakes.providers import ROOT
+
+T0 = datetime(2026, 12, 7, 7, tzinfo=UTC)
+OCCASION = Occasion(
+    launch="teei-1",
+    now=T0 + timedelta(hours=1),
+    t0=T0,
+    went_live=T0,
+    release=Release(version="v2.5.0", commit="c0ffee", services={"reporting-api": "v2.5.0"}),
+    key="teei-1/action",
+)
+PLANS = (ROOT / "plans" / "teei-csr.yaml", *sorted((ROOT / "tests" / "data" / "rollouts").glob("*.yaml")))
+
+
+class Question(NamedTuple):
+    probe: Probe
+    limits: tuple[Threshold, ...]
+
+
+@cache
+def questions() -> dict[type[Probe], Question]:
+    """The first place of the plans that asks each question, and what it is held against."""
+    found: dict[type[Probe], Question] = {}
+    for path in PLANS:
+        plan = read_plan(str(path)).plan
+        for place in (*plan.checks, *plan.success_criteria):
+            for probe in place.probes:
+                limits = tuple(
+                    limit for limit in (*place.thresholds, *place.implied) if limit.metric in probe.metrics()
+                )
+                found.setdefault(type(probe), Question(probe, limits))
+        for _, probe in walk(plan, "rollback.snapshot[].probe"):
+            if isinstance(probe, Probe):
+                found.setdefault(type(probe), Question(probe, ()))
+    return found
+
+
+@cache
+def effects() -> dict[type[Effect], Effect]:
+    """The first place of the plans that has each effect."""
+    found: dict[type[Effect], Effect] = {}
+    for path in PLANS:
+        for _, model in items(read_plan(str(path)).plan):
+            if isinstance(model, Effect):
+                found.setdefault(type(model), _rendered(model))
+    return found
+
+
+def _rendered(effect: Effect) -> Effect:
+    return type(effect).model_validate_json(effect.model_dump_json().replace("{{ release.version }}", "v2.5.0"))
