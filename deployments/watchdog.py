@@ -1,6 +1,7 @@
 """The watchdog: a small process beside the worker that finds a launch standing still, and pages once.
 
-It trusts nothing but the ledger for what should have happened, and looks at processes for runs whose worker is gone.
+It trusts nothing but the ledger for what should have happened, and looks at the server's runs and this machine's
+processes for who does it. It never advances a launch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
+import httpx
 import psutil
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
@@ -24,7 +26,8 @@ from prefect.states import AwaitingRetry, Crashed
 from blocks.ledger import SqlLedger
 from deployments.definitions import GUARDED
 from flows.blocks_stage import build_stage, ledger_from_block
-from flows.clocks import machine_clock
+from flows.carrying import carried_phases
+from flows.clocks import clock_of, machine_clock
 from flows.forms import fields_key
 from flows.recover import raise_alarm
 from flows.runs import ALL, kind_tag, runs_with
@@ -33,10 +36,11 @@ from launch.acts import plan_of
 from launch.errors import LaunchError
 from launch.events import LaunchOpened
 from launch.state import fold
-from launch.watch import Watch, overdue
+from launch.watch import PATIENCE, Carried, Watch, overdue, way_out
 
+SERVER_FAULTS = (PrefectHTTPStatusError, httpx.HTTPError, OSError)
 _LOOK_SECONDS = 5.0
-_GONE_AFTER = timedelta(seconds=10)
+_GONE_AFTER = timedelta(seconds=5)
 """A living worker reports a dead process within a second; what is still unreported then has lost its worker."""
 _NEVER_STARTED_AFTER = timedelta(seconds=45)
 _logger = logging.getLogger("tminus.watchdog")
@@ -53,20 +57,31 @@ class Watchdog:
         self._whole: set[tuple[UUID, str]] = set()
 
     async def look(self) -> None:
-        """One look: mend runs without a process, raise alarms for what nobody does."""
-        async with get_client() as client:
-            await self._mend(client)
-        for launch in open_launches(self._ledger):
-            await self._watch(launch)
+        """One look: mend runs without a process, raise alarms for what nobody does.
 
-    async def _watch(self, launch: str) -> None:
+        A server that does not answer is no reason not to look at what the ledger alone shows.
+        """
+        launches = open_launches(self._ledger)
+        carried: dict[str, Carried] = {}
+        try:
+            async with get_client() as client:
+                await self._mend(client)
+                for launch in launches:
+                    clock = clock_of(self._ledger, launch)
+                    carried[launch] = await carried_phases(client, launch, clock, _lost_its_process)
+        except SERVER_FAULTS as error:
+            _logger.warning("the Prefect server does not answer: %s", error)
+        for launch in launches:
+            await self._watch(launch, carried.get(launch))
+
+    async def _watch(self, launch: str, carried: Carried | None) -> None:
         stage = await asyncio.to_thread(build_stage, launch)
         records = stage.ledger.records(launch)
         plan, state = plan_of(records), fold(records)
         watch = self._watches.setdefault(launch, Watch(self._patience))
-        for late in watch.look(overdue(plan, state, stage.clock.now()), machine_clock()):
+        for late in watch.look(overdue(plan, state, stage.clock.now(), carried), machine_clock()):
             _logger.warning("%s: %s", launch, late.detail)
-            await raise_alarm(stage, launch, plan, late.what, late.detail)
+            await raise_alarm(stage, launch, plan, late.what, f"{late.detail}. {way_out(plan, state)}")
 
     async def _takes_no_answer(self, client: PrefectClient, run: FlowRun) -> bool:
         """Whether a form is suspended without its fields: its process was killed before it could store them."""
@@ -126,12 +141,12 @@ def _lost_its_process(run: FlowRun) -> bool:
 def main() -> int:
     """`python -m deployments.watchdog [SECONDS OF PATIENCE]`: looks every five seconds until it is ended."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    patience = timedelta(seconds=float(sys.argv[1])) if len(sys.argv) > 1 else timedelta(seconds=30)
+    patience = timedelta(seconds=float(sys.argv[1])) if len(sys.argv) > 1 else PATIENCE
     watchdog = Watchdog(ledger_from_block(), patience)
     while True:
         try:
             asyncio.run(watchdog.look())
-        except (LaunchError, PrefectHTTPStatusError, OSError) as error:
+        except (LaunchError, *SERVER_FAULTS) as error:
             # A server or ledger that does not answer is what this process outlives.
             _logger.warning("cannot look: %s", error)
         time.sleep(_LOOK_SECONDS)

@@ -34,6 +34,9 @@ class LaunchClock(Clock, Protocol):
     def soonest(self, moment: datetime) -> datetime:
         """The earliest wall instant at which this clock could show a moment; never in the past."""
 
+    def showed(self, wall: datetime) -> datetime:
+        """The moment that this clock showed at a wall instant of the past."""
+
 
 def machine_clock() -> datetime:
     """The machine's clock, aware UTC."""
@@ -66,6 +69,10 @@ class RealClock:
     def soonest(self, moment: datetime) -> datetime:
         """The moment itself, or now."""
         return self.comes(moment)
+
+    def showed(self, wall: datetime) -> datetime:
+        """The instant itself."""
+        return wall
 
 
 class CompressedClock:
@@ -131,6 +138,11 @@ class CompressedClock:
         """The wall instant of a moment if all of the way is idle."""
         self._refresh()
         return self._pace.soonest(moment, self._wall())
+
+    def showed(self, wall: datetime) -> datetime:
+        """The moment by the anchors that were in force at a wall instant."""
+        self._refresh()
+        return self._pace.shows(wall)
 
     def pace(self, speed: float) -> None:
         """Sets the speed from now on, without a jump. Nothing is written where it runs so already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from prefect import flow, get_client
@@ -13,7 +14,7 @@ from flows.stage import RunKind, Stage
 from flows.staging import stage_for
 from launch.acts import plan_of
 from launch.errors import LaunchError
-from launch.events import AlarmRaised
+from launch.events import AlarmRaised, AnyEvent, MessageSent
 from launch.plan import Channel, ChannelKind, Plan
 from launch.rollback import production_changed
 from launch.state import fold
@@ -21,6 +22,7 @@ from tasks.telling import Message, tell
 
 RESTARTS = 3
 _ATTEMPT = "attempt:"
+_logger = logging.getLogger("tminus.recover")
 _FORMS = {RunKind.BALLOT, RunKind.ATTEST, RunKind.WAKE}
 
 
@@ -89,20 +91,33 @@ async def _call_for_help(stage: Stage, launch: str, found: FlowRun, reason: str)
 
 
 async def raise_alarm(stage: Stage, launch: str, plan: Plan, what: str, detail: str) -> None:
-    """Writes the alarm and pages on the plan's paging channel, and in its war room; both once per launch and alarm."""
-    if any(alarm.what == what for alarm in fold(stage.ledger.records(launch)).alarms):
+    """Writes the alarm once, pages on the plan's paging channel and tells its war room; each once it gets through.
+
+    Called again for the same alarm it tries the channels that nobody was reached on.
+    """
+    state = fold(stage.ledger.records(launch))
+    if not any(alarm.what == what for alarm in state.alarms):
+        _write(stage, launch, AlarmRaised(what=what, detail=detail))
+    left = {f"alarm/{what}/{channel.id}": channel for channel in alarm_channels(plan)}
+    left = {key: channel for key, channel in left.items() if key not in state.messages}
+    if not left:
         return
-    alarm = AlarmRaised(what=what, detail=detail)
-    stage.ledger.append(launch, alarm, at=stage.clock.now(), wall=stage.wall())
-    opened = fold(stage.ledger.records(launch)).opened
-    systems = stage.systems(plan, opened.environment if opened else "")
+    systems = stage.systems(plan, state.opened.environment if state.opened else "")
+    # One key for all channels: a pager that got it already takes it for the same incident.
     message = Message(key=f"{launch}/alarm/{what}", subject=f"{launch} stands still", text=f"{launch}: {detail}")
-    for channel in alarm_channels(plan):
+    for key, channel in left.items():
         try:
-            await tell.fn(channel, message, systems)
-        except LaunchError:
-            # The alarm is on the ledger; the next channel may still be reached.
+            link = await tell.fn(channel, message, systems)
+        except LaunchError as error:
+            # The alarm is on the ledger; the next channel may still be reached, and this one at the next try.
+            _logger.warning("%s: nobody was reached on %s: %s", launch, channel.id, error)
             continue
+        sent = MessageSent(key=key, channel=channel.id, subject=message.subject, text=message.text, link=link)
+        _write(stage, launch, sent)
+
+
+def _write(stage: Stage, launch: str, event: AnyEvent) -> None:
+    stage.ledger.append(launch, event, at=stage.clock.now(), wall=stage.wall())
 
 
 def alarm_channels(plan: Plan) -> list[Channel]:

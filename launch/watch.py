@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from launch.agenda import (
@@ -24,12 +24,15 @@ from launch.events import Decision
 from launch.model import Model
 from launch.moments import format_duration
 from launch.plan import FlowPhase, Plan
-from launch.rollback import procedure_of
+from launch.rollback import procedure_of, production_changed
 from launch.rolling_back import rollback_agenda
 from launch.state import LaunchState
 from launch.steps import current_step, guards_of
 
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=20)
+"""With a look every five seconds, what stands still is told within half a minute."""
+Carried = Mapping[FlowPhase, datetime]
+"""Phases that have a process, or wait for their moment without one; by each, when it last asked its guards or began."""
 _FORWARD = (
     FlowPhase.HARDENING,
     FlowPhase.EVE,
@@ -54,8 +57,12 @@ class Overdue(Model):
     """How long it may take once it is begun; the patience comes after it."""
 
 
-def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
-    """Everything due at `now` by the ledger alone. A living run does it within seconds; see `Watch` for the rest."""
+def overdue(plan: Plan, state: LaunchState, now: datetime, carried: Carried | None = None) -> list[Overdue]:
+    """Everything due at `now` that a living run does within seconds; see `Watch` for the rest.
+
+    By the ledger alone, unless it is known which phases are carried: then one that is not is told as such, and so are
+    guards that nobody asks, which leave no event while nothing changes.
+    """
     if state.outcome is not None or state.t0 is None:
         return []
     if state.rollback is not None:
@@ -70,10 +77,49 @@ def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
         if state.phase(phase).started_at is None:
             found.append(Overdue(what=f"phase/{phase.value}", detail=f"{phase.value} should run and has not begun"))
             continue
+        if carried is not None and phase not in carried:
+            found.append(_abandoned(state, phase))
+            continue
         found += _unsampled(plan, state, now, phase)
-        look = agenda(plan, state, now, Scope(phase=phase), Memory())
+        asked = carried[phase] if carried is not None else None
+        memory = _remembered(plan, state, asked) if asked is not None else Memory()
+        look = agenda(plan, state, now, Scope(phase=phase), memory)
         found += [_named(phase.value, due, state) for due in look.due if not _patient(state, due, now)]
+        if asked is not None and any(_asks(due, memory) for due in look.due):
+            found.append(_unasked(phase, asked))
     return found + _checkpoints(plan, state, now)
+
+
+def way_out(plan: Plan, state: LaunchState) -> str:
+    """What whoever is paged can do, in words: the launch stays where it is until a run or a person goes on with it."""
+    if state.rollback is not None:
+        return "The rollback goes on by itself when a worker is there."
+    stays = "Nothing advances meanwhile; it goes on by itself when a worker is there."
+    if not production_changed(plan, state):
+        return stays
+    return f"{stays} To take it back: tminus rollback {state.launch} --by YOU --reason WHY"
+
+
+def _abandoned(state: LaunchState, phase: FlowPhase) -> Overdue:
+    """A phase under way that nobody carries. Each run that took it up may be lost, and is told, once."""
+    runs = len(state.phase(phase).runs)
+    return Overdue(what=f"{phase.value}/process/{runs}", detail=f"{phase.value} is under way and has no process")
+
+
+def _remembered(plan: Plan, state: LaunchState, asked: datetime) -> Memory:
+    """What the living run remembers of guards outside the current step, whose samples are events of their own."""
+    step = current_step(plan, state)
+    sampled = {guard.id for guard in guards_of(plan, step)} if step is not None else set()
+    return Memory(sampled={guard.id: asked for guard in plan.thresholds if guard.id not in sampled})
+
+
+def _asks(due: Due, memory: Memory) -> bool:
+    return isinstance(due, SampleGuards) and any(guard.id in memory.sampled for guard in due.guards)
+
+
+def _unasked(phase: FlowPhase, asked: datetime) -> Overdue:
+    detail = f"{phase.value}: the guards were last asked at {asked:%H:%M:%S} and nobody asks them"
+    return Overdue(what=f"{phase.value}/SampleGuards/{asked:%Y-%m-%dT%H:%M:%S}", detail=detail)
 
 
 def _unsampled(plan: Plan, state: LaunchState, now: datetime, phase: FlowPhase) -> list[Overdue]:

@@ -14,8 +14,11 @@ from launch.plan import Guard
 from launch.ports import MetricSource, Sample, Systems
 from tasks.retries import impatient, retryable
 
+GUARDS_ASKED = "guards at"
+"""How the names of these task runs begin: the watchdog finds by them when a run last asked its guards."""
 
-@retryable("guards at {now}")
+
+@retryable(GUARDS_ASKED + " {now}")
 async def watch_guards(guards: Sequence[Guard], systems: Systems, now: datetime) -> Mapping[str, GuardReading]:
     """Each guard's state at `now`. A source that does not answer is no data: exposure waits, nothing passes."""
     return {guard.id: await _evaluated(guard, systems, now) for guard in guards}

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from launch.agenda import AskCheck
 from launch.events import (
     AnyEvent,
@@ -15,11 +17,12 @@ from launch.events import (
     PhaseEnded,
     PhaseStarted,
     RollbackClaimed,
+    RunTakenUp,
     WentLive,
 )
 from launch.plan import FlowPhase, Plan
 from launch.verdicts import Verdict
-from launch.watch import Overdue, Watch, overdue
+from launch.watch import Carried, Overdue, Watch, overdue, way_out
 from tests.fakes import plans, rollouts
 from tests.fakes.agenda_player import Player, play
 from tests.fakes.plans import T0
@@ -167,3 +170,79 @@ def test_a_step_that_nobody_samples_any_more_is_overdue_and_told_after_its_patie
     dead = overdue(plan, player.state, player.now + 2 * MINUTE)
     assert [one.what for one in dead] == ["stabilization/SampleStep/step-2"]
     assert dead[0].detail == "step 2 is held and was last sampled at 07:04:00; every 1m"
+
+
+def carried_by(plan: Plan, now: timedelta, carried: Carried, *events: AnyEvent) -> list[Overdue]:
+    """What is overdue when it is known which phases have a process."""
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0 + now
+    player.write(*events)
+    return overdue(plan, player.state, player.now, carried)
+
+
+def test_a_phase_without_a_process_is_overdue_at_once_and_told_instead_of_what_it_does_not_do() -> None:
+    plan = plans.plan(actions=[plans.action("flag", "T-30m"), plans.action("late", "T-10m")])
+    assert carried_by(plan, -40 * MINUTE, {FlowPhase.COUNTDOWN: T0 - HOUR}, *COUNTDOWN) == []
+    (quiet,) = carried_by(plan, -40 * MINUTE, {}, *COUNTDOWN)
+    assert (quiet.what, quiet.detail) == ("countdown/process/1", "countdown is under way and has no process")
+    assert [one.what for one in carried_by(plan, -5 * MINUTE, {}, *COUNTDOWN)] == ["countdown/process/1"]
+
+
+def test_a_run_that_took_a_phase_up_and_is_lost_as_well_is_an_alarm_of_its_own() -> None:
+    taken_up = RunTakenUp(phase=FlowPhase.COUNTDOWN, run="second")
+    assert [one.what for one in carried_by(plans.plan(), -HOUR, {}, *COUNTDOWN, taken_up)] == ["countdown/process/2"]
+
+
+LIVE: Sequence[AnyEvent] = (
+    *COUNTDOWN,
+    PhaseEnded(phase=FlowPhase.COUNTDOWN, decision=Decision.GO),
+    WentLive(),
+    PhaseStarted(phase=FlowPhase.STABILIZATION),
+)
+
+
+@pytest.mark.parametrize(("now", "told"), [(29, False), (30, True), (300, True)])
+def test_guards_that_a_living_run_does_not_ask_any_more_are_overdue_from_their_next_tick(
+    now: int, *, told: bool
+) -> None:
+    plan, asked = plans.plan(guards=[plans.guard("errors")]), T0 + 10 * MINUTE
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0
+    player.write(*LIVE)
+    found = overdue(plan, player.state, asked + now * SECOND, {FlowPhase.STABILIZATION: asked})
+    expected = ["stabilization/SampleGuards/2026-12-07T07:10:00"] if told else []
+    assert [one.what for one in found] == expected
+    assert not told or found[0].detail == "stabilization: the guards were last asked at 07:10:00 and nobody asks them"
+
+
+def test_guards_of_the_step_that_is_held_are_watched_by_their_own_samples() -> None:
+    plan = rollouts.flag_percentage()
+    player = Player(plan).play(until=T0 + 4 * MINUTE)
+    asked = {FlowPhase.STABILIZATION: player.now}
+    assert overdue(plan, player.state, player.now + SECOND, asked) == []
+    dead = overdue(plan, player.state, player.now + 2 * MINUTE, asked)
+    assert [one.what for one in dead] == ["stabilization/SampleStep/step-2"]
+
+
+def test_what_stands_still_is_told_within_half_a_minute() -> None:
+    looks = [T0 + n * 5 * SECOND for n in range(1, 7)]
+    watch = Watch()
+    told = [watch.look([Overdue(what="a", detail="")], moment) for moment in looks]
+    assert told[-1], "the last look is half a minute after the process died"
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ((), "Nothing advances meanwhile; it goes on by itself when a worker is there."),
+        ((EffectBegun(action="flag", attempt=1, key="flag/1"),), "To take it back: tminus rollback cockpit-1 --by YOU"),
+        ((RollbackClaimed(trigger="captain", tier="urgent", by="ana"),), "The rollback goes on by itself"),
+    ],
+    ids=["nothing was changed", "production was changed", "a rollback is under way"],
+)
+def test_who_is_paged_is_told_what_can_be_done(events: Sequence[AnyEvent], words: str) -> None:
+    plan = plans.plan(actions=[plans.action("flag")])
+    player = Player(plan, now=T0 - 8 * DAY)
+    player.now = T0 - 20 * MINUTE
+    player.write(*COUNTDOWN, *events)
+    assert words in way_out(plan, player.state)
