@@ -179,7 +179,9 @@ def test_what_an_open_gate_waited_for_decides_it_at_once(story, capfd) -> None:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert run(["attest", "staff-briefed", "--by", "ana", "--ledger", story.url]) == 0
     told = capfd.readouterr().out
-    assert "gate go decided GO: every seat said GO; the Prefect server at http://127.0.0.1:9/api does not answer" in told
+    assert (
+        "gate go decided GO: every seat said GO; the Prefect server at http://127.0.0.1:9/api does not answer" in told
+    )
     decided = [one.event for one in story.ledger.records("cockpit-1") if isinstance(one.event, events.GateDecided)]
     assert [one.decision for one in decided] == [Decision.GO]
 
