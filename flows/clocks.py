@@ -208,10 +208,12 @@ def start_compressed(ledger: Ledger, launch: str, speed: float, wall: datetime) 
     ledger.append(launch, ClockSet(wall=wall, at=wall, speed=1.0), at=wall, wall=wall)
 
 
-def clock_of(ledger: Ledger, launch: str, phase: FlowPhase | None = None) -> RealClock | CompressedClock:
+def clock_of(
+    ledger: Ledger, launch: str, phase: FlowPhase | None = None, *, wall: WallClock = machine_clock
+) -> RealClock | CompressedClock:
     """The clock a run of this phase has: compressed if the launch's ledger holds an anchor, else the machine's."""
     anchored = any(isinstance(record.event, ClockSet) for record in ledger.records(launch))
-    return CompressedClock(ledger, launch, phase=phase) if anchored else RealClock()
+    return CompressedClock(ledger, launch, phase=phase, wall=wall) if anchored else RealClock(wall)
 
 
 def _seconds(span: timedelta) -> float:

@@ -68,7 +68,7 @@ class StepAdvanced(Event):
 
 
 class ExposureHeld(Event):
-    """A person holds the exposure where it is: checks, guards and other work go on, no step advances."""
+    """A person, or the watchdog, holds the exposure: checks, guards and other work go on, no step advances."""
 
     kind: Literal["exposure-held"] = "exposure-held"
     by: str
@@ -76,7 +76,7 @@ class ExposureHeld(Event):
 
 
 class ExposureReleased(Event):
-    """The rollout goes on from the exposure it was held at."""
+    """The rollout goes on from the exposure it was held at; only a person lets it."""
 
     kind: Literal["exposure-released"] = "exposure-released"
     by: str
