@@ -102,7 +102,6 @@ class Status(Model):
     guards: tuple[GuardLine, ...]
     step: StepLine | None = None
     services: tuple[ServiceLine, ...] = ()
-    alarms: tuple[str, ...] = ()
     next: tuple[Upcoming, ...]
     blocks: tuple[str, ...]
 
@@ -130,7 +129,6 @@ def status(plan: Plan, state: LaunchState, now: datetime) -> Status:
         guards=tuple(_guards(state)),
         step=_step(plan, state, now) if not state.outcome else None,
         services=tuple(_services(plan, state)) if not state.outcome and state.rollback is None else (),
-        alarms=tuple(f"{alarm.what}: {alarm.detail}" for alarm in state.alarms),
         next=tuple(sorted(_upcoming(plan, state, now), key=lambda one: one.at)[:_UPCOMING])
         if not state.outcome
         else (),

@@ -9,8 +9,11 @@ from launch.model import Model
 
 LOOK = timedelta(seconds=5)
 """From one look of the watchdog to the next."""
-PATIENCE = timedelta(seconds=20)
-"""With `LOOK`, what stands still is told within half a minute; a process is started in four to nine seconds."""
+PATIENCE = timedelta(seconds=18)
+"""Four times `LOOK`, less what a look may come late: so what stands still is told within half a minute.
+
+Starting a process takes four to nine seconds. Where it takes longer (images to be pulled), so must this.
+"""
 
 
 class Overdue(Model):
