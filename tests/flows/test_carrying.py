@@ -12,7 +12,6 @@ from prefect import flow, get_client, tags
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Completed, Crashed, Pending, Running, Scheduled, Suspended
 
-from deployments.registration import register_deployments, register_pool
 from flows.carrying import carried_phases
 from flows.clocks import RealClock, machine_clock
 from flows.runs import PrefectRuns, kind_tag, launch_tag
@@ -22,19 +21,6 @@ from tasks.watching import watch_guards
 
 pytestmark = pytest.mark.harness
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(scope="session")
-def registered(prefect_api: str) -> str:
-    """All deployments of tminus, on the session's API."""
-
-    async def register() -> None:
-        async with get_client() as client:
-            await register_pool(client)
-            await register_deployments(client)
-
-    asyncio.run(register())
-    return prefect_api
 
 
 @pytest.fixture
@@ -72,11 +58,10 @@ async def carried(launch: str, state: State[object] | None, lost=lives, *, at: d
     "state",
     [
         Running(),
-        Pending(),
         Suspended(timeout_seconds=3600, pause_key="phase-go-1-0"),
         Scheduled(scheduled_time=machine_clock() + HOUR),
     ],
-    ids=["running", "being started", "waiting at a gate", "to begin later"],
+    ids=["running", "waiting at a gate", "to begin later"],
 )
 def test_a_run_that_lives_or_waits_carries_its_phase(launch: str, state: State[object]) -> None:
     assert list(asyncio.run(carried(launch, state))) == [FlowPhase.COUNTDOWN]
@@ -84,10 +69,10 @@ def test_a_run_that_lives_or_waits_carries_its_phase(launch: str, state: State[o
 
 @pytest.mark.parametrize(
     "state",
-    [Crashed(), Completed(), AwaitingRetry(), Scheduled(scheduled_time=machine_clock() - HOUR)],
-    ids=["crashed", "over", "to be started again", "late"],
+    [Crashed(), Completed(), AwaitingRetry(), Scheduled(scheduled_time=machine_clock() - HOUR), Pending()],
+    ids=["crashed", "over", "to be started again", "late", "being started"],
 )
-def test_a_run_that_ended_or_that_no_worker_takes_carries_nothing(launch: str, state: State[object]) -> None:
+def test_a_run_that_ended_or_has_no_process_yet_carries_nothing(launch: str, state: State[object]) -> None:
     assert asyncio.run(carried(launch, state)) == {}
 
 
