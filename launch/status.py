@@ -180,7 +180,7 @@ def _guards(state: LaunchState) -> Iterator[GuardLine]:
     sampled = [view for view in state.steps.values() if view.sampled_at is not None]
     newest = max(sampled, key=lambda view: (view.sampled_at, view.samples), default=StepState())
     for key, one in state.guards.items():
-        fresh = newest.sampled_at is not None and (one.changed_at is None or newest.sampled_at >= one.changed_at)
+        fresh = newest.sampled_at is not None and (one.changed_at is None or newest.sampled_at > one.changed_at)
         value = newest.values.get(key, one.value) if fresh else one.value
         yield GuardLine(id=key, state=one.state.value, value=value)
 

@@ -72,6 +72,17 @@ def test_status_in_words(story, capfd) -> None:
     assert "hardening" in out
 
 
+def test_status_shows_who_holds_the_exposure_and_why_and_each_service(story, capfd) -> None:
+    held = events.ExposureHeld(by="watchdog", reason="alarm countdown/process/1: countdown has no process")
+    story.then(-30 * MINUTE, held, events.AlarmRaised(what="countdown/process/1", detail="countdown has no process"))
+    assert run(["status", "cockpit-1", "--ledger", story.url]) == 0
+    told = capfd.readouterr().out
+    assert "EXPOSURE HELD by watchdog: alarm countdown/process/1: countdown has no process" in told
+    assert "alarm: countdown/process/1: countdown has no process" in told
+    (service,) = [line.split() for line in told.splitlines() if line.startswith("api")]
+    assert service[:2] == ["api", "v2.1.0"]
+
+
 def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
     taken = as_json("attest", "staff-briefed", "--by", "ana", "--evidence", "stand-up of today")
     assert taken["taken"]["kind"] == "check-attested"
