@@ -21,7 +21,7 @@ from blocks.flags import FeatureFlags
 from flows.recover import RESTARTS
 from flows.stage import RunKind
 from launch.effects.web import SetFlag
-from launch.events import AlarmRaised, CheckJudged, EffectBegun, Outcome, PhaseEnded, RunTakenUp, WentLive
+from launch.events import AlarmRaised, CheckJudged, EffectBegun, ExposureHeld, Outcome, PhaseEnded, RunTakenUp, WentLive
 from launch.ledger import verify_chain
 from launch.ports import Occasion
 from launch.release import Release
@@ -125,7 +125,8 @@ def test_killed_for_good_it_is_found_and_paged_and_nothing_advances_until_the_wo
     assert [event.what for event in launch.events(AlarmRaised)] == ["countdown/process/1"]
     (page,) = pages(launch)
     assert "countdown is under way and has no process. Nothing advances meanwhile" in page
-    assert f"tminus rollback {launch.id} --by YOU" in page
+    assert f"tminus rollback {launch.id} --by YOU --reason WHY, or {machine.settings.ui}/deployments/" in page
+    assert not launch.events(ExposureHeld), "no step of a rollout has begun: the plan has none"
     assert exposure(launch) == "pilot-only"
     assert dict(begun(launch)) == {"expose-pilots": 1}
     assert not launch.events(WentLive)
