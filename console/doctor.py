@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import JsonValue
 
+from console.engine import UP_FILE
 from console.files import read_plan
-from console.ledgers import UP_FILE
 from console.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:

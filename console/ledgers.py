@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from console.engine import STATE_DIRECTORY, UP_FILE, use_engine
 from launch.errors import PlanError
 from launch.events import ClockSet, LaunchOpened
 from launch.ledger import Record, UnknownLaunchError
@@ -18,10 +19,6 @@ from launch.pace import Pace
 
 if TYPE_CHECKING:
     from blocks.ledger import SqlLedger
-
-STATE_DIRECTORY = Path(".tminus")
-UP_FILE = STATE_DIRECTORY / "up.json"
-"""Written by `tminus up`: a JSON object whose key `ledger` is the ledger's URL."""
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -56,6 +53,8 @@ def existing_ledger(option: str | None) -> Iterator[SqlLedger]:
 
     A launch that is not in it is a `PlanError` too.
     """
+    # What keeps the ledger imports Prefect: afterwards it is too late to say which server is meant.
+    use_engine()
     from blocks.ledger import open_ledger
 
     url = ledger_url(option)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 from pydantic import JsonValue
 
+from console.engine import STATE_DIRECTORY
 from console.files import read_plan, read_text
-from console.ledgers import STATE_DIRECTORY, ledger_url, machine_clock
+from console.ledgers import ledger_url, machine_clock
 from console.output import json_option, print_json
 from launch.ballots_file import Ballots, load_ballots
 from launch.errors import PlanError

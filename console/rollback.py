@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from console.engine import use_engine
+from console.engine import asking_engine
 from console.ledgers import existing_ledger, launch_clock, ledger_option, machine_clock, meant
 from console.output import json_option, print_json
 from launch.acts import may_roll_back, plan_of, report_trigger
@@ -79,18 +79,15 @@ def _report(ledger: Ledger, name: str, trigger: str, person: str, reason: str, *
 
 
 def _start(name: str, state: LaunchState, product: str, call: _Call, *, as_json: bool) -> None:
-    use_engine()
     from flows.clocks import RealClock
     from flows.runs import PrefectRuns
     from flows.stage import RunKind
 
     parameters = {"launch": name, **asdict(call)}
     # A second call is a second run: the rollback flow itself is safe to start twice, the ledger knows who was first.
-    run = asyncio.run(
-        PrefectRuns(product, RealClock()).start(
-            name, RunKind.ROLLBACK, parameters, key=f"{name}/roll-back/{call.by}/{state.sequence}"
-        )
-    )
+    key = f"{name}/roll-back/{call.by}/{state.sequence}"
+    with asking_engine():
+        run = asyncio.run(PrefectRuns(product, RealClock()).start(name, RunKind.ROLLBACK, parameters, key=key))
     if as_json:
         print_json({"launch": name, "run": str(run.id)})
     else:

@@ -1,6 +1,7 @@
 """The sandbox as a process of its own: `tminus up` starts it beside the Prefect server.
 
-Its world follows the clock of the newest sandbox launch in the ledger, and begins anew with each launch.
+Its world follows the clock of the newest sandbox launch in the ledger, and begins anew with each launch: all parts
+before the first, then those that the launch's plan uses.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from pydantic import JsonValue
 from blocks.ledger import SqlLedger, open_ledger
 from deployments.registration import save_blocks, wait_for_server
 from flows.open_launch import WORLD
+from launch.acts import plan_of
 from launch.events import ClockSet, LaunchOpened
 from launch.pace import Pace
 from sandbox.town import Town
@@ -88,14 +91,14 @@ def serve(url: str, ready: Path) -> None:
     try:
         while not stopping.is_set():
             town = _build(clock, opened, port)
-            _publish(town, ready, opened[0] if opened is not None else "", saved)
+            _publish(town, ready, opened.launch if opened is not None else "", saved)
             shown = opened
             while not stopping.wait(_LOOK_SECONDS):
                 opened = newest_sandbox_launch(ledger)
                 if opened != shown:
                     break
                 if opened is not None:
-                    clock.follow(opened[0])
+                    clock.follow(opened.launch)
                 town.tick(clock.now())
             town.stop()
             town = None
@@ -104,12 +107,23 @@ def serve(url: str, ready: Path) -> None:
             town.stop()
 
 
-def newest_sandbox_launch(ledger: SqlLedger) -> tuple[str, datetime] | None:
-    """Id and T0 of the newest launch in the sandbox, open or over."""
+@dataclass(frozen=True)
+class Followed:
+    """A launch in the sandbox: its T0, and the addresses of the blocks that its plan uses."""
+
+    launch: str
+    t0: datetime
+    needs: frozenset[str]
+
+
+def newest_sandbox_launch(ledger: SqlLedger) -> Followed | None:
+    """The newest launch in the sandbox, open or over."""
     for launch in reversed(ledger.launches()):
-        first = ledger.records(launch)[0].event
+        records = ledger.records(launch)
+        first = records[0].event
         if isinstance(first, LaunchOpened) and first.environment == _SANDBOX:
-            return launch, first.t0
+            place = next(one for one in plan_of(records).environments if one.id == _SANDBOX)
+            return Followed(launch, first.t0, frozenset(place.blocks.values()))
     return None
 
 
@@ -120,11 +134,11 @@ def _free_port() -> int:
         return port
 
 
-def _build(clock: FollowedClock, opened: tuple[str, datetime] | None, port: int) -> Town:
+def _build(clock: FollowedClock, opened: Followed | None, port: int) -> Town:
     if opened is not None:
-        clock.follow(opened[0])
-    t0 = opened[1] if opened is not None else clock.now() + _AHEAD
-    town = Town(World(now=clock.now, t0=t0), port=port)
+        clock.follow(opened.launch)
+    t0 = opened.t0 if opened is not None else clock.now() + _AHEAD
+    town = Town(World(now=clock.now, t0=t0), needs=opened.needs if opened is not None else None, port=port)
     town.start()
     town.tick(clock.now())
     return town

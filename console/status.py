@@ -53,17 +53,23 @@ def _look(ledger: Ledger, name: str) -> Status:
 def step_words(step: StepLine) -> str:
     """The step of the rollout in a line or two: where it is, for how long yet, and why it stays."""
     planned = "" if step.percent is None else f" {step.percent:g} %"
-    live = "not known" if step.exposure is None else f"{step.exposure:g} %"
+    live = _share(step.exposure)
     hold = f"{format_duration(step.hold_left)} of its hold left" if step.entered else "not entered"
     clean = f", {step.clean} of {step.clean_needed} clean samples" if step.clean_needed else ""
     stays = f"\n  stays: {step.held}" if step.held else ""
     return f"Step {step.n}{planned} ({step.target}): live exposure {live}, {hold}{clean}{stays}"
 
 
+def _share(exposure: float | None) -> str:
+    return "not known" if exposure is None else f"{exposure:g} %"
+
+
 def _show(seen: Status) -> None:
     held = f"  HELD by {seen.held}" if seen.held else ""
     ended = f"  {seen.outcome.upper()}" if seen.outcome else ""
     click.echo(f"{seen.clock}  {seen.launch}  {seen.product} {seen.release}  ({seen.environment}){held}{ended}\n")
+    if seen.exposure_held:
+        click.echo(f"EXPOSURE HELD by {seen.exposure_held}\n")
     print_table(("Phase", "Standing", "Reason"), [(one.phase, one.standing, one.reason) for one in seen.phases])
     click.echo(f"\nChecks: {', '.join(f'{count} {name}' for name, count in seen.checks.items())}\n")
     print_table(
@@ -76,6 +82,10 @@ def _show(seen: Status) -> None:
         print_table(("Guard", "State", "Value"), values)
     if seen.step:
         click.echo(f"\n{step_words(seen.step)}")
+    if seen.services:
+        click.echo()
+        rows = [(one.id, one.version, one.standing, _share(one.exposure)) for one in seen.services]
+        print_table(("Service", "Version", "Change", "Live exposure"), rows)
     if seen.next:
         click.echo()
         print_table(("Next", "Kind", "Id"), [(one.clock, one.kind, one.id) for one in seen.next])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from console.ledgers import STATE_DIRECTORY
+from console.engine import STATE_DIRECTORY
 
 
 @click.command()

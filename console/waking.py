@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
-from console.engine import use_engine
+from console.engine import asking_engine
 from launch.acts import settle_gate
+from launch.errors import RefusedError
 from launch.events import GateDecided
 from launch.ledger import Ledger
 from launch.state import fold
@@ -27,20 +29,12 @@ def settle_open_gates(ledger: Ledger, launch: str, *, at: datetime, wall: dateti
 
 def _released(launch: str, decided: GateDecided) -> str:
     said = f"gate {decided.gate} decided {decided.decision.value}: {decided.reason}"
-    use_engine()
-    # Prefect takes a second to import, and most acts decide nothing.
-    import asyncio
-
-    import httpx
-    from prefect.settings import PREFECT_API_URL
-
+    # Prefect's flows take a second to import, and most acts decide nothing.
     from flows.ballot import release
 
-    api = PREFECT_API_URL.value()
-    if not api:
-        return f"{said}; no Prefect server is known here, so its phase goes on at the gate's deadline"
     try:
-        asyncio.run(release(launch, decided.gate, decided.opening, ""))
-    except (httpx.HTTPError, RuntimeError) as error:
-        return f"{said}; {api} does not answer ({error}), so its phase goes on at the gate's deadline"
+        with asking_engine():
+            asyncio.run(release(launch, decided.gate, decided.opening, ""))
+    except RefusedError as error:
+        return f"{said}; {error}; its phase goes on at the gate's deadline"
     return said

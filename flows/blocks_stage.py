@@ -12,12 +12,13 @@ from pydantic import ValidationError
 
 from blocks.ledger import SqlLedger
 from blocks.ledger_store import LedgerStore
-from flows.clocks import clock_of, machine_clock
+from flows.clocks import LaunchClock, clock_of, machine_clock
 from flows.desk import PrefectPeople
 from flows.runs import PrefectRuns
 from flows.stage import RunKind, Stage
 from launch.errors import PlanError, RefusedError
 from launch.events import LaunchOpened
+from launch.ledger import Ledger
 from launch.plan import Environment, FlowPhase, Plan
 
 LEDGER = "launch-ledger/default"
@@ -43,7 +44,11 @@ async def stage_from_blocks(launch: str) -> Stage:
 def build_stage(launch: str) -> Stage:
     """The same for a flow without an event loop."""
     ledger = ledger_from_block()
-    clock = clock_of(ledger, launch, phase_of(str(flow_run.get_flow_name() or "")))
+    return stage_on(ledger, launch, clock_of(ledger, launch, phase_of(str(flow_run.get_flow_name() or ""))))
+
+
+def stage_on(ledger: Ledger, launch: str, clock: LaunchClock) -> Stage:
+    """The stage of a launch on a ledger that is open already."""
     runs = PrefectRuns(_product(ledger, launch), clock)
     return Stage(
         ledger=ledger,
@@ -62,7 +67,7 @@ def phase_of(flow: str) -> FlowPhase | None:
     return next((phase for phase in FlowPhase if phase.value == flow), None)
 
 
-def _product(ledger: SqlLedger, launch: str) -> str:
+def _product(ledger: Ledger, launch: str) -> str:
     first = ledger.records(launch)[0].event
     return first.product if isinstance(first, LaunchOpened) else ""
 

@@ -34,6 +34,9 @@ class LaunchClock(Clock, Protocol):
     def soonest(self, moment: datetime) -> datetime:
         """The earliest wall instant at which this clock could show a moment; never in the past."""
 
+    def showed(self, wall: datetime) -> datetime:
+        """The moment that this clock showed at a wall instant of the past."""
+
 
 def machine_clock() -> datetime:
     """The machine's clock, aware UTC."""
@@ -66,6 +69,10 @@ class RealClock:
     def soonest(self, moment: datetime) -> datetime:
         """The moment itself, or now."""
         return self.comes(moment)
+
+    def showed(self, wall: datetime) -> datetime:
+        """The instant itself."""
+        return wall
 
 
 class CompressedClock:
@@ -132,6 +139,11 @@ class CompressedClock:
         self._refresh()
         return self._pace.soonest(moment, self._wall())
 
+    def showed(self, wall: datetime) -> datetime:
+        """The moment by the anchors that were in force at a wall instant."""
+        self._refresh()
+        return self._pace.shows(wall)
+
     def pace(self, speed: float) -> None:
         """Sets the speed from now on, without a jump. Nothing is written where it runs so already."""
         for _ in range(_TRIES):
@@ -196,10 +208,12 @@ def start_compressed(ledger: Ledger, launch: str, speed: float, wall: datetime) 
     ledger.append(launch, ClockSet(wall=wall, at=wall, speed=1.0), at=wall, wall=wall)
 
 
-def clock_of(ledger: Ledger, launch: str, phase: FlowPhase | None = None) -> RealClock | CompressedClock:
+def clock_of(
+    ledger: Ledger, launch: str, phase: FlowPhase | None = None, *, wall: WallClock = machine_clock
+) -> RealClock | CompressedClock:
     """The clock a run of this phase has: compressed if the launch's ledger holds an anchor, else the machine's."""
     anchored = any(isinstance(record.event, ClockSet) for record in ledger.records(launch))
-    return CompressedClock(ledger, launch, phase=phase) if anchored else RealClock()
+    return CompressedClock(ledger, launch, phase=phase, wall=wall) if anchored else RealClock(wall)
 
 
 def _seconds(span: timedelta) -> float:

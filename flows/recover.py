@@ -9,19 +9,19 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Completed
 
+from flows.alarms import tell_alarms, write_alarm
+from flows.runs import form_of
 from flows.stage import RunKind, Stage
 from flows.staging import stage_for
 from launch.acts import plan_of
-from launch.errors import LaunchError
-from launch.events import AlarmRaised
-from launch.plan import Channel, ChannelKind, Plan
 from launch.rollback import production_changed
 from launch.state import fold
-from tasks.telling import Message, tell
+from launch.watch import Overdue
 
 RESTARTS = 3
 _ATTEMPT = "attempt:"
 _FORMS = {RunKind.BALLOT, RunKind.ATTEST, RunKind.WAKE}
+_WATCHING = {RunKind.COUNTDOWN, RunKind.STABILIZATION}
 
 
 @flow(name="recover", flow_run_name="recover {run}", persist_result=False)
@@ -48,7 +48,8 @@ async def recover(run: str, reason: str = "") -> State[None]:
             return await _go_on(client, found)
         if attempt <= RESTARTS:
             return await _start_again(client, found, attempt + 1)
-    return await _call_for_help(stage, launch, found, reason)
+        form = await form_of(client, RunKind.ROLLBACK)
+    return await _call_for_help(stage, launch, found, reason, form)
 
 
 async def _go_on(client: PrefectClient, found: FlowRun) -> State[None]:
@@ -74,43 +75,19 @@ async def _start_again(client: PrefectClient, found: FlowRun, attempt: int) -> S
     return Completed(message=f"{found.name} goes on as {again.name}")
 
 
-async def _call_for_help(stage: Stage, launch: str, found: FlowRun, reason: str) -> State[None]:
+async def _call_for_help(stage: Stage, launch: str, found: FlowRun, reason: str, form: str) -> State[None]:
     """Pages once, whatever becomes of the rollback; the rollback waits for nobody's phone."""
     records = stage.ledger.records(launch)
     plan, state = plan_of(records), fold(records)
-    what = f"run/{_tagged(found, 'kind:')}"
+    kind = _tagged(found, "kind:")
     told = f"{found.name} ended {RESTARTS + 1} times before its time: {reason or 'no reason given'}"
     changed = production_changed(plan, state) and state.rollback is None
     if changed:
         key = f"{launch}/recover/{found.id}/roll-back"
         await stage.runs.schedule(launch, RunKind.ROLLBACK, stage.clock.now(), key=key)
-    await raise_alarm(stage, launch, plan, what, told)
+    write_alarm(stage, launch, Overdue(what=f"run/{kind}", detail=told, unwatched=RunKind(kind) in _WATCHING))
+    await tell_alarms(stage, launch, form)
     return Completed(message=told + ("; rolling back" if changed else ""), name="HelpCalled")
-
-
-async def raise_alarm(stage: Stage, launch: str, plan: Plan, what: str, detail: str) -> None:
-    """Writes the alarm and pages on the plan's paging channel, and in its war room; both once per launch and alarm."""
-    if any(alarm.what == what for alarm in fold(stage.ledger.records(launch)).alarms):
-        return
-    alarm = AlarmRaised(what=what, detail=detail)
-    stage.ledger.append(launch, alarm, at=stage.clock.now(), wall=stage.wall())
-    opened = fold(stage.ledger.records(launch)).opened
-    systems = stage.systems(plan, opened.environment if opened else "")
-    message = Message(key=f"{launch}/alarm/{what}", subject=f"{launch} stands still", text=f"{launch}: {detail}")
-    for channel in alarm_channels(plan):
-        try:
-            await tell.fn(channel, message, systems)
-        except LaunchError:
-            # The alarm is on the ledger; the next channel may still be reached.
-            continue
-
-
-def alarm_channels(plan: Plan) -> list[Channel]:
-    """The first paging channel, then the first chat, that a system carries."""
-    carried = [one for one in plan.comms.channels if one.system]
-    kinds = (ChannelKind.PAGING, ChannelKind.CHAT)
-    found = [next((one for one in carried if one.kind is kind), None) for kind in kinds]
-    return [one for one in found if one is not None]
 
 
 def _tagged(run: FlowRun, prefix: str) -> str:

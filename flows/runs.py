@@ -15,6 +15,7 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Scheduled
+from prefect.utilities.urls import url_for
 
 from flows.clocks import LaunchClock, machine_clock
 from flows.stage import RunKind
@@ -139,6 +140,15 @@ async def runs_with(client: PrefectClient, tags: Sequence[str], states: Sequence
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
         ),
     )
+
+
+async def form_of(client: PrefectClient, kind: RunKind) -> str:
+    """Link to where a person starts a run of this kind by hand: its deployment in the UI; "" where there is none."""
+    try:
+        deployment = await client.read_deployment_by_name(f"{kind.value}/{kind.value}")
+    except ObjectNotFound:
+        return ""
+    return url_for("deployment", deployment.id) or ""
 
 
 async def wake_run(client: PrefectClient, run: FlowRun) -> bool:

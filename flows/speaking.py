@@ -53,7 +53,7 @@ class Speaker:
                 continue
             shown = "no data" if reading.value is None else f"{reading.value:g} {guard.unit}".rstrip()
             symptom = f"{guard.metric} is {shown} (limit {guard.comparator.value} {guard.value} {guard.unit})"
-            words = {"severity": guard.severity.upper() or "ALERT", "symptom": symptom, "activity": guard.response}
+            words = {"severity": guard.severity.upper() or "GUARD", "symptom": symptom, "activity": guard.response}
             template = next((one for one in self.plan.comms.templates if one.id == "tpl-alert"), None)
             key = f"guard/{guard.id}/{reading.state.value}/{self.conductor.reader.state.sequence}"
             channel = self.war_room()

@@ -233,13 +233,17 @@ def _at_deadline(gate: Gate, current: GateState, unmet_criteria: list[str], now:
     seats = missing_seats(gate, current)
     why = "; ".join(
         (["no ballot from " + ", ".join(seats)] if seats else [])
-        + ([f"{len(unmet_criteria)} criteria unmet: {unmet_criteria[0]}"] if unmet_criteria else []),
+        + ([f"{_counted(len(unmet_criteria))} unmet: {unmet_criteria[0]}"] if unmet_criteria else []),
     )
     if gate.at_deadline is DeadlineOutcome.EXTEND and current.extensions < gate.extensions:
         extend_by = gate.extend_by or timedelta(0)
         return GateRuling(extended_to=now + extend_by, reason=why)
     decision = Decision.HOLD if gate.at_deadline is DeadlineOutcome.HOLD else Decision.NO_GO
     return GateRuling(decision=decision, reason=f"deadline passed undecided: {why or 'no decision'}")
+
+
+def _counted(criteria: int) -> str:
+    return "1 criterion" if criteria == 1 else f"{criteria} criteria"
 
 
 def _filled(current: GateState, role: str) -> int:
@@ -266,9 +270,16 @@ def _unmet_check(check: Check, state: LaunchState, now: datetime) -> str:
             return f"{check.id} failed: {told}"
         case _ if answers.verdict not in {None, Verdict.PASS}:
             return f"{check.id} has no clear answer: {answers.sentence}"
+        case _ if check.action is not None and answers.verdict is None and _failed(check.action, state):
+            return f"{check.id}: not asked, because {_unmet_action(check.action, state)}"
         case _:
             missing = "not attested yet" if check.mode is not Mode.AUTOMATED else "not asked yet"
             return f"{check.id}: {missing}"
+
+
+def _failed(action: str, state: LaunchState) -> bool:
+    effect = state.effect(action)
+    return effect.result is not None and not effect.done
 
 
 def _unmet_action(action: str, state: LaunchState) -> str:

@@ -254,6 +254,7 @@ class LaunchState:
     def _(self, event: events.StepSampled, at: datetime) -> None:
         step = self.steps.setdefault(event.step, StepState())
         step.samples, step.sampled_at, step.why = step.samples + 1, at, event.why
+        step.values = event.values
         step.clean = step.clean + 1 if event.clean else 0
 
     @_take.register

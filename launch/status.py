@@ -13,7 +13,7 @@ from launch.model import Model
 from launch.moments import Duration, clock_label, format_duration
 from launch.plan import ActionRole, Mode, Plan
 from launch.snapshot import unrecorded
-from launch.state import LaunchState
+from launch.state import LaunchState, StepState
 from launch.steps import current_step
 
 _UPCOMING = 6
@@ -46,6 +46,18 @@ class GuardLine(Model):
     id: str
     state: str
     value: float | None = None
+
+
+class ServiceLine(Model):
+    """A service of the rollout: its version, how far its change is, and what share of its users has it.
+
+    `exposure` is the rollout's, read back last: what moves it moves all services whose change holds.
+    """
+
+    id: str
+    version: str
+    standing: str
+    exposure: float | None = None
 
 
 class StepLine(Model):
@@ -82,12 +94,14 @@ class Status(Model):
     t0: datetime
     clock: str
     held: str = ""
+    exposure_held: str = ""
     outcome: str = ""
     phases: tuple[PhaseLine, ...]
     checks: dict[str, int]
     gates: tuple[GateLine, ...]
     guards: tuple[GuardLine, ...]
     step: StepLine | None = None
+    services: tuple[ServiceLine, ...] = ()
     next: tuple[Upcoming, ...]
     blocks: tuple[str, ...]
 
@@ -107,12 +121,14 @@ def status(plan: Plan, state: LaunchState, now: datetime) -> Status:
         t0=state.t0,
         clock=clock_label(origin, now),
         held=f"{state.hold.by}: {state.hold.reason}" if state.hold else "",
+        exposure_held=f"{state.exposure_hold.by}: {state.exposure_hold.reason}" if state.exposure_hold else "",
         outcome=state.outcome.value if state.outcome else "",
         phases=tuple(_phases(plan, state)),
         checks=_counts(plan, state, now),
         gates=tuple(_gate_lines(plan, state, now)),
-        guards=tuple(GuardLine(id=key, state=one.state.value, value=one.value) for key, one in state.guards.items()),
+        guards=tuple(_guards(state)),
         step=_step(plan, state, now) if not state.outcome else None,
+        services=tuple(_services(plan, state)) if not state.outcome and state.rollback is None else (),
         next=tuple(sorted(_upcoming(plan, state, now), key=lambda one: one.at)[:_UPCOMING])
         if not state.outcome
         else (),
@@ -159,6 +175,32 @@ def _gate_lines(plan: Plan, state: LaunchState, now: datetime) -> Iterator[GateL
         )
 
 
+def _guards(state: LaunchState) -> Iterator[GuardLine]:
+    """Each guard with its newest value: that of the step's newest sample, where it changed no state since."""
+    sampled = [view for view in state.steps.values() if view.sampled_at is not None]
+    newest = max(sampled, key=lambda view: (view.sampled_at, view.samples), default=StepState())
+    for key, one in state.guards.items():
+        fresh = newest.sampled_at is not None and (one.changed_at is None or newest.sampled_at > one.changed_at)
+        value = newest.values.get(key, one.value) if fresh else one.value
+        yield GuardLine(id=key, state=one.state.value, value=value)
+
+
+def _services(plan: Plan, state: LaunchState) -> Iterator[ServiceLine]:
+    """The services of the rollout in the order of the plan. Without a change of its own, one goes with the rollout."""
+    versions = state.opened.release.services if state.opened is not None else {}
+    for service in plan.rollout.services:
+        changes = [state.effect(one.id) for one in plan.actions if one.service == service.id]
+        done, touched = all(one.done for one in changes), any(one.touched for one in changes)
+        failed = any(one.result is not None and not one.done for one in changes)
+        standing = "failed" if failed else "changed" if done else "changing" if touched else "waiting"
+        yield ServiceLine(
+            id=service.id,
+            version=versions.get(service.id, service.version),
+            standing=standing if changes else "",
+            exposure=live_exposure(state) if done else None,
+        )
+
+
 def _step(plan: Plan, state: LaunchState, now: datetime) -> StepLine | None:
     step = current_step(plan, state)
     if step is None:
@@ -202,6 +244,8 @@ def _blocks(plan: Plan, state: LaunchState, now: datetime) -> Iterator[str]:
     step = _step(plan, state, now)
     if step is not None and step.held:
         yield f"step {step.n} ({step.target}) stays: {step.held}"
+    elif state.exposure_hold is not None:
+        yield f"exposure held by {state.exposure_hold.by}: {state.exposure_hold.reason}"
     yield from _unrecorded(plan, state)
     for gate in plan.gates:
         current = state.gate(gate.id)

@@ -149,6 +149,8 @@ class StepState:
     clean: int = 0
     """Clean samples in a row up to the newest one."""
     sampled_at: datetime | None = None
+    values: dict[str, float | None] = field(default_factory=dict)
+    """By guard, what the newest sample read."""
     why: str = ""
     held: str = ""
     held_at: datetime | None = None

@@ -1,42 +1,19 @@
-"""The watchdog's judgement: a moment that has come, is due, and that nobody does."""
+"""The watchdog's patience: what stands still is told once it has stood still for long enough, and nothing else is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from launch.agenda import (
-    AskCheck,
-    AskPeople,
-    CallSeats,
-    DoEffect,
-    Due,
-    MeasureCriterion,
-    Memory,
-    ReadExposure,
-    SampleGuards,
-    Scope,
-    agenda,
-    moment_of,
-    phase_start,
-)
-from launch.events import Decision
 from launch.model import Model
-from launch.moments import format_duration
-from launch.plan import FlowPhase, Plan
-from launch.rollback import procedure_of
-from launch.rolling_back import rollback_agenda
-from launch.state import LaunchState
-from launch.steps import current_step, guards_of
 
-PATIENCE = timedelta(seconds=30)
-_FORWARD = (
-    FlowPhase.HARDENING,
-    FlowPhase.EVE,
-    FlowPhase.COUNTDOWN,
-    FlowPhase.STABILIZATION,
-    FlowPhase.REVIEW,
-)
+LOOK = timedelta(seconds=5)
+"""From one look of the watchdog to the next."""
+PATIENCE = timedelta(seconds=18)
+"""Four times `LOOK`, less what a look may come late: so what stands still is told within half a minute.
+
+Starting a process takes four to nine seconds. Where it takes longer (images to be pulled), so must this.
+"""
 
 
 class Overdue(Model):
@@ -52,49 +29,12 @@ class Overdue(Model):
     """Things of one line are done side by side: while one after the other gets done, the line goes on."""
     takes: timedelta = timedelta(0)
     """How long it may take once it is begun; the patience comes after it."""
-
-
-def overdue(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
-    """Everything due at `now` by the ledger alone. A living run does it within seconds; see `Watch` for the rest."""
-    if state.outcome is not None or state.t0 is None:
-        return []
-    if state.rollback is not None:
-        return _of_rollback(plan, state, now)
-    found = []
-    for phase in _FORWARD:
-        start = phase_start(plan, state, phase)
-        if start is None or start > now or state.phase(phase).decision is not None:
-            continue
-        if not _may_start(plan, state, phase):
-            continue
-        if state.phase(phase).started_at is None:
-            found.append(Overdue(what=f"phase/{phase.value}", detail=f"{phase.value} should run and has not begun"))
-            continue
-        found += _unsampled(plan, state, now, phase)
-        look = agenda(plan, state, now, Scope(phase=phase), Memory())
-        found += [_named(phase.value, due, state) for due in look.due if not _patient(state, due, now)]
-    return found + _checkpoints(plan, state, now)
-
-
-def _unsampled(plan: Plan, state: LaunchState, now: datetime, phase: FlowPhase) -> list[Overdue]:
-    """The step that is entered and whose guards nobody looks at: whoever lives samples it at every interval."""
-    step = current_step(plan, state)
-    view = state.step(step.n) if step is not None else None
-    if step is None or view is None or view.entered_at is None or not guards_of(plan, step):
-        return []
-    if phase not in {FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION}:
-        return []
-    last = max(view.entered_at, view.sampled_at or view.entered_at)
-    if now <= last + plan.rollout.every:
-        return []
-    detail = (
-        f"step {step.n} is held and was last sampled at {last:%H:%M:%S}; every {format_duration(plan.rollout.every)}"
-    )
-    return [Overdue(what=f"{phase.value}/SampleStep/step-{step.n}", detail=detail, attempt=view.samples)]
+    unwatched: bool = False
+    """Nobody looks at the product meanwhile, so exposure must not rise on what is not seen."""
 
 
 class Watch:
-    """Tells what has been due for longer than `patience` of wall time.
+    """Tells what has been due for `patience` of wall time.
 
     Wall time, not launch time: on a compressed clock an hour is a second, and starting a process still takes ten.
     """
@@ -112,7 +52,7 @@ class Watch:
         self._lines = lines
         late: dict[str, list[Overdue]] = {}
         for one in found:
-            if wall - self._since[one.what, one.attempt] > self._patience + one.takes:
+            if wall - self._since[one.what, one.attempt] >= self._patience + one.takes:
                 late.setdefault(one.line or one.what, []).append(one)
         return [_together(several) for several in late.values()]
 
@@ -121,86 +61,3 @@ def _together(late: Sequence[Overdue]) -> Overdue:
     """One alarm for a line: forty pages for one dead process would be thirty-nine too many."""
     first, others = late[0], len(late) - 1
     return first.model_copy(update={"detail": f"{first.detail} (and {others} more)"}) if others else first
-
-
-def _may_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> bool:
-    present = {one.flow_phase for one in plan.phases}
-    before = [one for one in _FORWARD[: _FORWARD.index(phase)] if one in present]
-    return not before or state.phase(before[-1]).decision is Decision.GO
-
-
-def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
-    """Due by the ledger, but maybe on its way: a form that is out, a sample that moved nothing, an effect under way."""
-    if isinstance(due, AskPeople | CallSeats | SampleGuards | ReadExposure):
-        return True
-    if isinstance(due, DoEffect):
-        begun = state.effect(due.id).begun_at
-        return state.effect(due.id).under_way and begun is not None and now < begun + due.action.within
-    return False
-
-
-def _named(where: str, due: object, state: LaunchState) -> Overdue:
-    kind = type(due).__name__
-    carried = (getattr(due, name) for name in ("id", "check", "gate", "trigger", "criterion") if hasattr(due, name))
-    item = next(carried, "")
-    name = str(getattr(item, "id", item))
-    told = f"{where}: {_VERBS.get(kind, kind)} {name}".rstrip()
-    attempt = state.effect(name).attempt if isinstance(due, DoEffect) else state.check(name).asked
-    return Overdue(
-        what=f"{where}/{kind}/{name}".rstrip("/"),
-        detail=f"{told} is due and nobody does it",
-        attempt=attempt,
-        line=f"{where}/{kind}",
-        takes=_QUESTION_TAKES if isinstance(due, AskCheck | MeasureCriterion) else timedelta(0),
-    )
-
-
-_QUESTION_TAKES = timedelta(seconds=60)
-"""A system that hangs is asked four times, ten seconds each, with 14 to 21 seconds between."""
-
-
-_VERBS = {
-    "AskCheck": "asking",
-    "DoEffect": "doing",
-    "OpenGate": "opening gate",
-    "SettleGate": "settling gate",
-    "SampleGuards": "sampling the guards",
-    "PostUpdate": "posting the update",
-    "FireTrigger": "firing trigger",
-    "PromoteTrigger": "promoting trigger",
-    "ClearTrigger": "clearing trigger",
-    "StartRollback": "starting the rollback",
-    "MeasureCriterion": "measuring",
-    "TakeSnapshot": "recording what is there before the first change",
-    "SampleStep": "sampling the step",
-    "AdvanceStep": "advancing the step",
-    "HoldStep": "holding the step",
-    "GoLive": "going live",
-    "EndScope": "ending the phase",
-}
-
-
-def _checkpoints(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
-    if state.live_at is None:
-        return []
-    late = [point for point in plan.checkpoints if point.id not in state.checkpoints]
-    return [
-        Overdue(what=f"checkpoint/{point.id}", detail=f"{point.id} should have been held and was not")
-        for point in late
-        if moment_of(state, point.offset) + _CHECKPOINT_TAKES < now
-    ]
-
-
-_CHECKPOINT_TAKES = timedelta(hours=2)
-"""A checkpoint waits up to an hour for people, and its checks take their time."""
-
-
-def _of_rollback(plan: Plan, state: LaunchState, now: datetime) -> list[Overdue]:
-    rollback = state.rollback
-    procedure = procedure_of(plan, rollback.trigger, rollback.procedure) if rollback is not None else None
-    if rollback is None or rollback.ended_at is not None or procedure is None:
-        return []
-    look = rollback_agenda(plan, state, now, procedure, Memory())
-    on_its_way = DoEffect | AskPeople | CallSeats
-    waiting = [due for due in look.due if not (isinstance(due, on_its_way) and _patient(state, due, now))]
-    return [_named("rollback", due, state) for due in waiting]

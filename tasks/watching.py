@@ -14,8 +14,11 @@ from launch.plan import Guard
 from launch.ports import MetricSource, Sample, Systems
 from tasks.retries import impatient, retryable
 
+GUARDS_ASKED = "guards at"
+"""How the names of these task runs begin: the watchdog finds by them when a run last asked its guards."""
 
-@retryable("guards at {now}")
+
+@retryable(GUARDS_ASKED + " {now}")
 async def watch_guards(
     inquiries: Sequence[Inquiry],
     systems: Systems,

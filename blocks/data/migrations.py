@@ -79,7 +79,8 @@ class SchemaMigrations(Block):
 
     def apply(self, effect: Migrate, occasion: Occasion) -> None:  # noqa: ARG002
         """Starts the Job that applies what is missing. Raises `SystemFaultError`."""
-        self._jobs.run(_UP, ("migrate:prod",), occasion)
+        before = max(self._applied(), default=_NOTHING_APPLIED)
+        self._jobs.run(_UP, ("migrate:prod",), occasion, before=before)
 
     def observe_restored(self, effect: Migrate, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
         """Raises `SystemFaultError`."""
@@ -151,18 +152,23 @@ class SchemaMigrations(Block):
         )
 
     def _reverted(self, occasion: Occasion) -> Reading:
-        job, where = self._jobs.newest(_DOWN, occasion.launch), f"schema_migrations of {place(self.dsn)}"
-        if job is None or not job.target:
-            return Reading(values={}, where=where, at=occasion.now, evidence="no down migration of this launch was run")
-        newer = [version for version in self._applied() if version > job.target]
+        where, launch = f"schema_migrations of {place(self.dsn)}", occasion.launch
+        down = next((job for job in reversed(self._jobs.of_launch(_DOWN, launch)) if job.target), None)
+        # Nothing was reverted where the up migration came to nothing: what counts is the version it began at.
+        up = next((job for job in self._jobs.of_launch(_UP, launch) if job.before), None) if down is None else None
+        target = down.target if down is not None else up.before if up is not None else ""
+        if not target:
+            return Reading(values={}, where=where, at=occasion.now, evidence="this launch ran no migration")
+        newer = [version for version in self._applied() if version > target]
+        how = "the target was" if down is not None else "no down migration was run; before the launch's first it was"
         return Reading(
             values={
-                **quantities(revert_failed=job.standing is Standing.FAILED),
+                **quantities(revert_failed=down is not None and down.standing is Standing.FAILED),
                 **quantities("migrations", migrations_past_target=len(newer)),
             },
             where=where,
             at=occasion.now,
-            evidence=f"the target was {job.target}",
+            evidence=f"{how} {target}",
         )
 
 

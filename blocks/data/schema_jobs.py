@@ -14,7 +14,7 @@ from blocks import payloads, wire
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion, Standing
 
-_TARGET = "tminus/target"
+_TARGET, _BEFORE = "tminus/target", "tminus/before"
 _NOT_FOUND = "HTTP 404"
 
 
@@ -48,6 +48,11 @@ class Job(payloads.Payload):
         """Version that a down migration was told to reach."""
         return self.metadata.annotations.get(_TARGET, "")
 
+    @property
+    def before(self) -> str:
+        """Version that was applied when an up migration was ordered."""
+        return self.metadata.annotations.get(_BEFORE, "")
+
 
 class _Jobs(payloads.Payload):
     items: list[Job]
@@ -80,7 +85,9 @@ class JobRunner(BaseModel):
         payloads.read(_Jobs, response, system="kubernetes", question=question)
         return f"Jobs in namespace {self.namespace} may be listed"
 
-    def run(self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "") -> None:
+    def run(
+        self, direction: str, arguments: Sequence[str], occasion: Occasion, *, target: str = "", before: str = ""
+    ) -> None:
         """Creates the Job; one of the same key that exists already is this one. Raises `SystemFaultError`."""
         question = f"the new Job for {' '.join(arguments)}"
         with self._client() as client:
@@ -91,7 +98,7 @@ class JobRunner(BaseModel):
                 system="kubernetes",
                 question=question,
                 ok={200, 201, 202, 409},
-                json=self._manifest(direction, arguments, occasion, target),
+                json=self._manifest(direction, arguments, occasion, {_TARGET: target, _BEFORE: before}),
             )
 
     def find(self, direction: str, occasion: Occasion) -> Job | None:
@@ -107,8 +114,8 @@ class JobRunner(BaseModel):
                 return None
             return payloads.read(Job, response, system="kubernetes", question=question)
 
-    def newest(self, direction: str, launch: str) -> Job | None:
-        """The last Job of a launch in this direction, or None. Raises `SystemFaultError`."""
+    def of_launch(self, direction: str, launch: str) -> list[Job]:
+        """Every Job of a launch in this direction, oldest first. Raises `SystemFaultError`."""
         question, labels = "the migration Jobs", _labels(direction, launch)
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         with self._client() as client:
@@ -118,7 +125,7 @@ class JobRunner(BaseModel):
         listed = payloads.read(_Jobs, response, system="kubernetes", question=question).items
         # Not every server of this API evaluates selectors, and another launch's Job must never be taken for this one.
         jobs = [job for job in listed if labels.items() <= job.metadata.labels.items()]
-        return max(jobs, key=lambda job: (job.metadata.creation_timestamp, job.metadata.name), default=None)
+        return sorted(jobs, key=lambda job: (job.metadata.creation_timestamp, job.metadata.name))
 
     @property
     def _path(self) -> str:
@@ -131,7 +138,9 @@ class JobRunner(BaseModel):
         with wire.client(self.api_url, timeout_seconds=self.timeout_seconds, headers=headers, trust=trust) as client:
             yield client
 
-    def _manifest(self, direction: str, arguments: Sequence[str], occasion: Occasion, target: str) -> JsonValue:
+    def _manifest(
+        self, direction: str, arguments: Sequence[str], occasion: Occasion, versions: dict[str, str]
+    ) -> JsonValue:
         labels: dict[str, JsonValue] = {**_labels(direction, occasion.launch)}
         container: JsonValue = {
             "name": "migrate",
@@ -145,7 +154,7 @@ class JobRunner(BaseModel):
                 "name": _name(direction, occasion.key),
                 "namespace": self.namespace,
                 "labels": labels,
-                "annotations": {_TARGET: target},
+                "annotations": {name: version for name, version in versions.items() if version},
             },
             # A migration that failed is looked at by a person before it runs again.
             "spec": {

@@ -1,8 +1,9 @@
-"""What persons and runs may do to a launch: each act is checked against the rules, then written to the ledger.
+"""What persons, runs and the watchdog may do to a launch: each act is checked against the rules, then written down.
 
 Every act takes the instants of both clocks: `at` on the launch clock, `wall` on the machine's.
 """
 
+from launch.acts.alarming import hold_unwatched, raise_alarm
 from launch.acts.deciding import cast_ballot, note_resume, settle_gate
 from launch.acts.opening import open_launch
 from launch.acts.steering import hold, hold_exposure, lift, release_exposure, slip
@@ -16,11 +17,13 @@ __all__ = [
     "claim_rollback",
     "hold",
     "hold_exposure",
+    "hold_unwatched",
     "lift",
     "may_roll_back",
     "note_resume",
     "open_launch",
     "plan_of",
+    "raise_alarm",
     "release_exposure",
     "report_trigger",
     "settle_gate",

@@ -68,7 +68,7 @@ class StepAdvanced(Event):
 
 
 class ExposureHeld(Event):
-    """The exposure is held where it is, by a person or the conductor: no step advances, all other work goes on."""
+    """A person, the conductor or the watchdog holds the exposure: no step advances, all other work goes on."""
 
     kind: Literal["exposure-held"] = "exposure-held"
     by: str
@@ -76,7 +76,7 @@ class ExposureHeld(Event):
 
 
 class ExposureReleased(Event):
-    """The rollout goes on from the exposure it was held at."""
+    """The rollout goes on from the exposure it was held at; only a person lets it."""
 
     kind: Literal["exposure-released"] = "exposure-released"
     by: str

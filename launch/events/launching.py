@@ -124,7 +124,7 @@ class CriterionMeasured(Event):
 
 
 class AlarmRaised(Event):
-    """The watchdog found the launch standing still (a dead run, an overdue moment) and paged."""
+    """The launch was found standing still: a dead run, an overdue moment. Whom it reached are messages of their own."""
 
     volatile = frozenset({"detail"})
 

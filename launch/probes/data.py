@@ -67,10 +67,11 @@ class MigrationStatus(Probe):
 
 
 class MigrationRevert(Probe):
-    """Whether the last down migration reached its target.
+    """Whether the schema is back where it was.
 
-    `revert_failed` (bool), `migrations_past_target` in migrations. The target is recorded with the Job that
-    reverted the schema; no such Job is no value. Source: Job and `schema_migrations`.
+    `revert_failed` (bool), `migrations_past_target` in migrations. The target is recorded with the Job that reverted
+    the schema; where nothing had to be reverted, it is the version before the launch's first up migration. A launch
+    that ran neither has no value. Source: Jobs and `schema_migrations`.
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset({"revert_failed", "migrations_past_target"})

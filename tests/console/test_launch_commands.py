@@ -1,8 +1,12 @@
 """Commands on a launch: status, acts of persons, audit and report, on a ledger on disk."""
 
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -18,6 +22,7 @@ from launch.plan_file import load_plan
 from launch.verdicts import Verdict
 
 MINUTE = timedelta(minutes=1)
+ROOT = Path(__file__).parents[2]
 
 
 def gate_opens(story) -> events.GateOpened:
@@ -65,6 +70,17 @@ def test_status_in_words(story, capfd) -> None:
     out = capfd.readouterr().out
     assert "cockpit-1  Cockpit v2  (sandbox)" in out
     assert "hardening" in out
+
+
+def test_status_shows_who_holds_the_exposure_and_why_and_each_service(story, capfd) -> None:
+    held = events.ExposureHeld(by="watchdog", reason="alarm countdown/process/1: countdown has no process")
+    story.then(-30 * MINUTE, held, events.AlarmRaised(what="countdown/process/1", detail="countdown has no process"))
+    assert run(["status", "cockpit-1", "--ledger", story.url]) == 0
+    told = capfd.readouterr().out
+    assert "EXPOSURE HELD by watchdog: alarm countdown/process/1: countdown has no process" in told
+    assert "alarm: countdown/process/1: countdown has no process" in told
+    (service,) = [line.split() for line in told.splitlines() if line.startswith("api")]
+    assert service[:2] == ["api", "v2.1.0"]
 
 
 def test_an_act_is_taken_and_on_the_ledger(story, as_json) -> None:
@@ -174,7 +190,9 @@ def test_what_an_open_gate_waited_for_decides_it_at_once(story, capfd) -> None:
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert run(["attest", "staff-briefed", "--by", "ana", "--ledger", story.url]) == 0
     told = capfd.readouterr().out
-    assert "gate go decided GO: every seat said GO; http://127.0.0.1:9/api does not answer" in told
+    assert (
+        "gate go decided GO: every seat said GO; the Prefect server at http://127.0.0.1:9/api does not answer" in told
+    )
     decided = [one.event for one in story.ledger.records("cockpit-1") if isinstance(one.event, events.GateDecided)]
     assert [one.decision for one in decided] == [Decision.GO]
 
@@ -294,3 +312,39 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(story, tmp_path, cap
     (tmp_path / "out").write_text("a file")
     assert run(["report", "--ledger", story.url, "--directory", str(tmp_path / "out")]) == 2
     assert "the report cannot be written there: File exists" in capfd.readouterr().err
+
+
+# --- where the Prefect server is --------------------------------------------------------------------------------------
+
+
+def alone(story, tmp_path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, where `tminus up` wrote down a server that has gone since."""
+    (tmp_path / ".tminus").mkdir()
+    up = {"api": "http://127.0.0.1:9/api", "ui": "http://127.0.0.1:9", "ledger": story.url}
+    (tmp_path / ".tminus" / "up.json").write_text(json.dumps(up))
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "TMINUS_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "console.main", *arguments],
+        cwd=tmp_path,
+        env=clean | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_rollback_is_asked_of_the_server_that_is_up_here_and_one_sentence_tells_when_it_is_not(
+    story, tmp_path
+) -> None:
+    said = alone(story, tmp_path, "rollback", "--by", "ana", "--reason", "fog")
+    assert said.returncode == 1
+    assert said.stderr.startswith("tminus: the Prefect server at http://127.0.0.1:9/api does not answer")
+    assert said.stderr.count("\n") == 1
+
+
+def test_an_attestation_wakes_its_phase_on_the_server_that_is_up_here(story, tmp_path) -> None:
+    at_the_gate(story)
+    said = alone(story, tmp_path, "attest", "staff-briefed", "--by", "ana")
+    assert said.returncode == 0
+    assert "the Prefect server at http://127.0.0.1:9/api does not answer" in said.stdout
+    assert said.stderr == ""

@@ -17,8 +17,13 @@ from pathlib import Path
 import psutil
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from blocks.ledger import SqlLedger, open_ledger
@@ -36,8 +41,8 @@ ROOT = Path(__file__).parents[2]
 TMINUS = (sys.executable, "-m", "console.main")
 PLAN = ROOT / "tests" / "data" / "watched.yaml"
 RELEASE = ROOT / "tests" / "data" / "watched-release.yaml"
-SPEED = 60.0
-"""A minute of the launch is a second, so that a process that stalls for a second is a minute late and not an hour."""
+SPEED = 120.0
+"""Two minutes of the launch are a second: a process that stalls for a second is late by minutes and not by hours."""
 _LEAD = timedelta(minutes=32)
 
 
@@ -46,7 +51,7 @@ def soon(what: Callable[[], object], why: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, f"not after {seconds:.0f} s: {why}"
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 class Machine:
@@ -93,6 +98,9 @@ class Machine:
         return told.stdout.strip()
 
     def start_worker(self) -> None:
+        """Starts the worker, unless it runs."""
+        if self._worker is not None:
+            return
         postgres = PostgresServer((self.settings.directory / "postgres").resolve())
         with (self.settings.directory / "logs" / "worker.log").open("ab") as log:
             self._worker = psutil.Popen(
@@ -186,6 +194,13 @@ class WatchedLaunch:
         """Whether the newest countdown run is known to be dead."""
         state = self.runs(RunKind.COUNTDOWN)[-1].state
         return state is not None and state.is_crashed()
+
+    def running(self) -> list[FlowRun]:
+        """Runs of the launch that Prefect takes for running, whatever their kind."""
+        running = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING]))
+        wanted = FlowRunFilter(tags=FlowRunFilterTags(all_=[launch_tag(self.id)]), state=running)
+        with self.machine.client() as client:
+            return client.read_flow_runs(flow_run_filter=wanted)
 
     def runs(self, kind: RunKind) -> list[FlowRun]:
         """Prefect's runs of a kind, oldest first."""

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import warnings
 from collections.abc import Iterator
 
 import pytest
+from prefect import get_client
+
+from deployments.registration import register_deployments, register_pool
+
+
+@pytest.fixture(scope="session")
+def registered(prefect_api: str) -> str:
+    """All deployments of tminus, on the session's API."""
+
+    async def register() -> None:
+        async with get_client() as client:
+            await register_pool(client)
+            await register_deployments(client)
+
+    asyncio.run(register())
+    return prefect_api
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

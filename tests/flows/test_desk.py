@@ -27,7 +27,6 @@ from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 from pydantic import JsonValue
 
-from deployments.registration import register_deployments, register_pool
 from flows.attest import attest
 from flows.ballot import ballot
 from flows.clocks import RealClock, machine_clock
@@ -75,19 +74,6 @@ async def phase_at_gate(launch: str) -> None:
 
 
 FLOWS: dict[str, Flow[..., Any]] = {"ballot": ballot, "attest": attest, "wake": wake, "hardening": phase_at_gate}
-
-
-@pytest.fixture(scope="session")
-def registered(prefect_api: str) -> str:
-    """All deployments of tminus, on the session's API."""
-
-    async def register() -> None:
-        async with get_client() as client:
-            await register_pool(client)
-            await register_deployments(client)
-
-    asyncio.run(register())
-    return prefect_api
 
 
 @pytest.fixture

@@ -313,6 +313,20 @@ def test_the_status_tells_where_the_rollout_is_and_why_it_stays() -> None:
     assert f"step 2 (step 2) stays: {seen_now.step.held}" in seen_now.blocks
 
 
+def test_the_status_shows_a_guards_newest_value_although_it_changed_no_state() -> None:
+    player = Player(one_step())
+    told = GuardChanged(guard="errors", state=GuardState.CLEAR, value=0.1)
+    for minute, event in enumerate([told, RIGHT, StepSampled(step=1, clean=True, values={"errors": 0.4})]):
+        player.now = T0 + minute * MINUTE
+        player.write(event)
+    (line,) = status(player.plan, player.state, player.now).guards
+    assert (line.state, line.value) == ("clear", 0.4)
+    player.now += MINUTE
+    player.write(GuardChanged(guard="errors", state=GuardState.FIRING, value=7.0))
+    (line,) = status(player.plan, player.state, player.now).guards
+    assert (line.state, line.value) == ("firing", 7.0)
+
+
 @pytest.mark.parametrize(
     ("plan", "sentence"),
     [

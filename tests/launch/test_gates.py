@@ -294,6 +294,7 @@ def test_a_gate_on_everything_before_names_each_thing_that_is_not_done() -> None
             checks=[
                 plans.check("asked"),
                 plans.check("unasked"),
+                plans.check("hopeless", "T-45m", phase="countdown", action="failing"),
                 plans.check("unclear"),
                 plans.check("failed"),
                 plans.check("doubted", mode="attested"),
@@ -323,6 +324,7 @@ def test_a_gate_on_everything_before_names_each_thing_that_is_not_done() -> None
     )
     assert gates.unmet(player.plan, player.state, player.plan.gates[0], player.now) == [
         "unasked: not asked yet",
+        "hopeless: not asked, because failing failed: refused",
         "unclear has no clear answer: no data",
         "failed failed: lag is 9 s",
         "doubted failed: ana vouches against it",
@@ -330,6 +332,11 @@ def test_a_gate_on_everything_before_names_each_thing_that_is_not_done() -> None
         "failing failed: refused",
         "waiting has not begun",
     ]
+
+
+def test_one_unmet_criterion_is_told_as_one() -> None:
+    ruling = rule(gate(), opened(CAPTAIN_GO, SRE_GO), ["disk: not asked yet"], LATE)
+    assert ruling.reason == "deadline passed undecided: 1 criterion unmet: disk: not asked yet"
 
 
 def test_what_is_on_show_names_itself_anew_when_a_verdict_changes() -> None:

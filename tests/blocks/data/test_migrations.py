@@ -38,11 +38,20 @@ def test_up_and_down_reach_the_release_and_the_recorded_version(migrations, rehe
     assert values(migrations.answer(REVERT, down)) == {"revert_failed": False, "migrations_past_target": 0}
 
 
-def test_a_migration_that_fails_is_seen_as_failed(migrations, rehearsal, turned):
+def test_a_migration_that_fails_is_seen_as_failed_and_leaves_nothing_to_revert(migrations, rehearsal, turned, values):
     turned.set("database.migration-fails", True)
     occasion = rehearsal.occasion(launch="fails", key="up-fails")
     migrations.apply(MIGRATE, occasion)
     assert rehearsal.settle(migrations, MIGRATE, occasion).standing is Standing.FAILED
+    assert migrations.observe_restored(MIGRATE, BEFORE, occasion).standing is Standing.HOLDS
+    assert values(migrations.answer(REVERT, occasion)) == {"revert_failed": False, "migrations_past_target": 0}
+
+
+def test_what_was_migrated_and_not_reverted_is_past_the_version_before_it(migrations, rehearsal, values):
+    occasion = rehearsal.occasion(launch="stays", key="up-stays")
+    migrations.apply(MIGRATE, occasion)
+    rehearsal.settle(migrations, MIGRATE, occasion)
+    assert values(migrations.answer(REVERT, occasion)) == {"revert_failed": False, "migrations_past_target": 2}
 
 
 def test_a_revert_that_stops_short_is_seen(migrations, rehearsal, turned, values):
@@ -53,7 +62,7 @@ def test_a_revert_that_stops_short_is_seen(migrations, rehearsal, turned, values
     assert values(migrations.answer(REVERT, occasion))["migrations_past_target"] == 1
 
 
-def test_without_a_revert_there_is_no_answer(migrations, rehearsal):
+def test_without_a_migration_of_this_launch_there_is_no_answer(migrations, rehearsal):
     assert migrations.answer(REVERT, rehearsal.occasion(launch="another")).values == {}
 
 
