@@ -13,6 +13,7 @@ from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
 from flows.stage import RunKind, Stage
 from launch.agenda import Scope, moment_of, phase_start
+from launch.calendar import FORWARD
 from launch.closing import closing_event
 from launch.events import Decision, LaunchClosed, Outcome
 from launch.plan.schedule import FlowPhase
@@ -25,13 +26,6 @@ KIND_OF = {
     FlowPhase.REVIEW: RunKind.REVIEW,
     FlowPhase.ROLLBACK: RunKind.ROLLBACK,
 }
-FORWARD = (
-    FlowPhase.HARDENING,
-    FlowPhase.EVE,
-    FlowPhase.COUNTDOWN,
-    FlowPhase.STABILIZATION,
-    FlowPhase.REVIEW,
-)
 _LOOK_AGAIN = timedelta(seconds=15)
 
 
@@ -63,6 +57,7 @@ async def run_checkpoint(stage: Stage, launch: str, checkpoint: str) -> State[No
     result = await conductor.conduct(scope, handler)
     if isinstance(result, Handover):
         return await _hand_over(conductor, RunKind.CHECKPOINT, result, checkpoint)
+    await close_if_over(conductor)
     return _state_of(conductor, result, checkpoint)
 
 
@@ -99,7 +94,7 @@ async def draw(conductor: Conductor) -> None:
 async def close_if_over(conductor: Conductor) -> None:
     """Writes the end of a launch that has come to it, once, whichever run comes first."""
     conductor.reader.refresh()
-    while (event := closing_event(conductor.reader.state)) is not None:
+    while (event := closing_event(conductor.plan, conductor.reader.state)) is not None:
         if isinstance(event, LaunchClosed) and event.outcome is not Outcome.LIVE:
             await cancel_what_follows(conductor.stage, conductor.launch)
         conductor.write_if_unchanged(event)

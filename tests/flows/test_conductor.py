@@ -86,6 +86,18 @@ def test_a_launch_goes_through_every_phase_and_ends_live() -> None:
     assert launch.outside.flags.turned == [("deploy", "on")]
 
 
+@pytest.mark.parametrize("last", [FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION])
+def test_a_launch_of_a_plan_without_later_phases_ends_after_its_last_one_and_its_checkpoints(last: FlowPhase) -> None:
+    whole = plan(actions=[action("deploy")], checkpoints=[{"id": "t5h", "offset": "T+5h", "title": "Five hours"}])
+    order = list(FlowPhase)
+    kept = [one for one in whole.phases if order.index(one.flow_phase) <= order.index(last) or one.start is None]
+    launch = FlownLaunch(whole.model_copy(update={"phases": tuple(kept)}))
+    launch.fly()
+    assert launch.state.outcome is Outcome.LIVE
+    assert launch.when(LaunchClosed) == [timedelta(hours=5)]
+    assert [event.phase for event in launch.events(PhaseEnded)] == order[: order.index(last) + 1]
+
+
 def test_a_no_go_ends_the_launch_withdraws_what_is_queued_and_starts_no_later_phase() -> None:
     queued = action("queue-mail", "T-3d", phase="hardening", role="prepares", undo={"how": "restore", "on_no_go": True})
     launch = FlownLaunch(
