@@ -12,8 +12,9 @@ from launch.state import LaunchState
 def closing_event(plan: Plan, state: LaunchState) -> PhaseEnded | LaunchClosed | None:
     """The next event that closes a launch which has come to its end; None while it goes on, or when it is closed.
 
-    It comes to its end with the last phase that its plan has, and not before every checkpoint was held; a drill with its
-    rollback. A rollback or a NO-GO also ends every phase that was under way, so that none stays open in the ledger for ever.
+    It comes to its end with the last phase that its plan has, and not before every checkpoint was held; a drill with
+    its rollback. A rollback or a NO-GO also ends every phase that was under way, so that none stays open in the ledger
+    for ever.
     """
     ending = _ending(plan, state)
     if state.outcome is not None or ending is None:
