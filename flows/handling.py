@@ -58,9 +58,10 @@ from tasks.watching import watch_guards_at_once
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What leads out of a phase: calling the rollback flow here and now."""
+    """What leads out of a phase: the rollback flow, here and now, and what counts from go-live."""
 
     roll_back: Callable[[str, str, str], Awaitable[None]]
+    went_live: Callable[[], Awaitable[None]]
 
 
 class PhaseHandler:
@@ -112,7 +113,7 @@ class PhaseHandler:
             case TakeSnapshot() | ReadExposure() | SampleStep() | AdvanceStep() | HoldStep():
                 return await self.exposure.do(due)
             case GoLive():
-                return Doing([WentLive()])
+                return Doing([WentLive()], self._went_live)
             case EndScope():
                 return self._end(due)
             case _:
@@ -143,6 +144,10 @@ class PhaseHandler:
             return await self.speaker.guards_changed(alarms)
 
         return Doing(events, alert if alarms else None)
+
+    async def _went_live(self) -> Sequence[AnyEvent]:
+        await self.callbacks.went_live()
+        return ()
 
     async def _measure(self, due: MeasureCriterion) -> Doing:
         conductor, criterion = self.conductor, due.criterion

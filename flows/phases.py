@@ -74,7 +74,10 @@ def _callbacks(conductor: Conductor) -> Callbacks:
             # Another run has it: this phase waits for its end.
             await conductor.stage.clock.until(conductor.now() + _LOOK_AGAIN)
 
-    return Callbacks(start_rollback)
+    async def went_live() -> None:
+        await schedule_checkpoints(conductor)
+
+    return Callbacks(start_rollback, went_live)
 
 
 async def _follow_up(conductor: Conductor, phase: FlowPhase) -> None:
@@ -101,7 +104,10 @@ async def close_if_over(conductor: Conductor) -> None:
 
 
 async def schedule_checkpoints(conductor: Conductor) -> None:
-    """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment."""
+    """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment.
+
+    Done when it goes live, and again when its countdown has ended: a process killed between the two had not done it.
+    """
     state = conductor.reader.state
     for point in conductor.plan.checkpoints:
         if point.id in state.checkpoints or state.rollback is not None:
