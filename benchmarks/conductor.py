@@ -136,7 +136,7 @@ async def conducted(conductor: Conductor) -> None:
 
     scope = Scope(phase=FlowPhase.HARDENING)
     conductor.begin(FlowPhase.HARDENING)
-    ended = await conductor.conduct(scope, PhaseHandler(conductor, scope, Callbacks(never)))
+    ended = await conductor.conduct(scope, PhaseHandler(conductor, scope, Callbacks(never, never)))
     if getattr(ended, "decision", None) is not Decision.GO:
         sys.exit(f"the measured phase did not end GO: {ended}")
 

@@ -29,6 +29,7 @@ from flows.stage import RunKind, Stage, on_stage
 from launch.acts import open_launch
 from launch.ballots_file import Ballots
 from launch.events import AnyEvent
+from launch.horizon import horizon, standstill
 from launch.ledger import Ledger, Record
 from launch.plan import Plan
 from launch.ports import Systems
@@ -82,6 +83,8 @@ class Rehearsed:
     state: LaunchState
     virtual_seconds: float
     wall_seconds: float
+    standstill: str = ""
+    """Where it stands and what it waits for, if nothing that the plan has a moment for could end it any more."""
 
 
 def default_t0(plan: Plan, today: datetime) -> datetime:
@@ -98,12 +101,19 @@ def default_t0(plan: Plan, today: datetime) -> datetime:
 
 def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record], None]) -> Rehearsed:
     """Runs the rehearsal on a server that is starting and stops it. `tell` sees every record as it is written."""
+    try:
+        return rehearse_on(request, server, tell)
+    finally:
+        server.stop()
+
+
+def rehearse_on(request: Request, server: RehearsalServer, tell: Callable[[Record], None]) -> Rehearsed:
+    """The same on a server that other rehearsals use, too: it goes on."""
     started = time.monotonic()
     first = min((one.start for one in request.plan.phases if one.start is not None), default=timedelta(0))
     clock = VirtualClock(request.t0 + first - _LEAD, realtime=request.realtime)
     world = World(now=clock.now, t0=request.t0, seed=request.seed)
     with contextlib.ExitStack() as cleanup:
-        cleanup.callback(server.stop)
         ledger = open_ledger(request.ledger_url)
         cleanup.callback(ledger.close)
         place = next(one for one in request.plan.environments if one.id == request.environment)
@@ -122,7 +132,8 @@ def rehearse(request: Request, server: RehearsalServer, tell: Callable[[Record],
         records = ledger.records(launch)
     state = fold(records)
     virtual = (records[-1].at - records[0].at).total_seconds()
-    return Rehearsed(launch, records, state, virtual, time.monotonic() - started)
+    stands = "" if clock.stopped or state.outcome else standstill(request.plan, state, clock.now())
+    return Rehearsed(launch, records, state, virtual, time.monotonic() - started, stands)
 
 
 async def _play(
@@ -155,6 +166,7 @@ async def _play(
             clock.enter(f"fault-{place}", moment, _nothing)
         if request.until is not None:
             clock.stop_at(request.t0 + request.until)
+        clock.end_at(lambda: horizon(request.plan, fold(ledger.records(launch))))
         if request.drill:
             await stage.runs.schedule(launch, RunKind.DRILL, clock.now(), key=f"{launch}/drill")
         else:

@@ -29,6 +29,7 @@ def summary(rehearsed: Rehearsed) -> dict[str, JsonValue]:
     return {
         "launch": rehearsed.launch,
         "outcome": state.outcome.value if state.outcome else "unfinished",
+        "standstill": rehearsed.standstill,
         "events": len(records),
         "event_hash": event_hash(records),
         "virtual_seconds": rehearsed.virtual_seconds,

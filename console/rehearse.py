@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from console.rehearsal import Rehearsed
 
+_UNFINISHED = 6
 EXIT = {Outcome.LIVE: 0, Outcome.NO_GO: 3, Outcome.ROLLED_BACK: 4, Outcome.PARTIAL: 5}
 
 
@@ -60,7 +61,8 @@ def rehearse(
 ) -> int:  # fmt: skip
     """Run the whole launch of PLAN in the sandbox, on a virtual clock, through the flows that run it on the day.
 
-    Exits 0 live, 3 NO-GO, 4 rolled back, 5 partial rollback; 2 for something wrong in PLAN or an option.
+    Exits 0 live (or stopped by --until), 3 NO-GO, 4 rolled back, 5 partial rollback, 6 at a standstill: it waits for
+    what does not come in a rehearsal; 2 for something wrong in PLAN or an option.
     """
     loaded = read_plan(plan)
     release = release_of(release_path, loaded.plan)
@@ -95,7 +97,9 @@ def rehearse(
     else:
         teller.close(rehearsed, where)
     outcome = rehearsed.state.outcome
-    return EXIT[outcome] if outcome is not None else 0
+    if outcome is None:
+        return _UNFINISHED if rehearsed.standstill else 0
+    return EXIT[outcome]
 
 
 def release_of(path: str | None, plan: Plan) -> Release:

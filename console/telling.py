@@ -69,6 +69,8 @@ class Teller:
         outcome = str(document["outcome"])
         table = Table(show_header=False, box=None, pad_edge=False)
         table.add_row("outcome", Text(outcome.upper(), style=_OUTCOMES.get(outcome, "bold")))
+        if rehearsed.standstill:
+            table.add_row("standstill", Text(rehearsed.standstill, style="yellow"))
         decided = [(str(one["id"]), str(one["decision"])) for one in document["gates"] if isinstance(one, dict)]  # type: ignore[union-attr]
         table.add_row("gates", Text.assemble(*(part for name, said in decided for part in self._gate(name, said))))
         checks = document["checks"]

@@ -11,9 +11,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import TaskRunSort
 
 from flows.clocks import LaunchClock, machine_clock
-from flows.phases import FORWARD, KIND_OF
+from flows.phases import KIND_OF
 from flows.runs import kind_tag, launch_tag, runs_with
 from flows.stage import WallClock
+from launch.calendar import FORWARD
 from launch.plan import FlowPhase
 from tasks.watching import GUARDS_ASKED
 

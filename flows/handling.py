@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -41,6 +41,7 @@ from launch.agenda import (
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
 from launch.events import (
+    AnyEvent,
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
@@ -57,9 +58,10 @@ from tasks.asking import ask_check, ask_check_at_once, judged
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What leads out of a phase: calling the rollback flow here and now."""
+    """What leads out of a phase: the rollback flow, here and now, and what counts from go-live."""
 
     roll_back: Callable[[str, str, str], Awaitable[None]]
+    went_live: Callable[[], Awaitable[None]]
 
 
 class PhaseHandler:
@@ -114,11 +116,15 @@ class PhaseHandler:
             case TakeSnapshot() | ReadExposure() | SampleStep() | AdvanceStep() | HoldStep():
                 return await self.exposure.do(due)
             case GoLive():
-                return Doing([WentLive()])
+                return Doing([WentLive()], self._went_live)
             case EndScope():
                 return self._end(due)
             case _:
                 assert_never(due)
+
+    async def _went_live(self) -> Sequence[AnyEvent]:
+        await self.callbacks.went_live()
+        return ()
 
     async def _measure(self, due: MeasureCriterion) -> Doing:
         conductor, criterion = self.conductor, due.criterion

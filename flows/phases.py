@@ -12,7 +12,8 @@ from flows.board import PhaseBoard
 from flows.conductor import Conductor, Finished, Handover
 from flows.handling import Callbacks, PhaseHandler
 from flows.stage import RunKind, Stage
-from launch.agenda import Scope, moment_of, phase_start
+from launch.agenda import Scope, moment_of, phase_end, phase_start
+from launch.calendar import FORWARD
 from launch.closing import closing_event
 from launch.events import Decision, LaunchClosed, Outcome
 from launch.plan.schedule import FlowPhase
@@ -25,13 +26,6 @@ KIND_OF = {
     FlowPhase.REVIEW: RunKind.REVIEW,
     FlowPhase.ROLLBACK: RunKind.ROLLBACK,
 }
-FORWARD = (
-    FlowPhase.HARDENING,
-    FlowPhase.EVE,
-    FlowPhase.COUNTDOWN,
-    FlowPhase.STABILIZATION,
-    FlowPhase.REVIEW,
-)
 _LOOK_AGAIN = timedelta(seconds=15)
 
 
@@ -63,6 +57,7 @@ async def run_checkpoint(stage: Stage, launch: str, checkpoint: str) -> State[No
     result = await conductor.conduct(scope, handler)
     if isinstance(result, Handover):
         return await _hand_over(conductor, RunKind.CHECKPOINT, result, checkpoint)
+    await close_if_over(conductor)
     return _state_of(conductor, result, checkpoint)
 
 
@@ -79,7 +74,10 @@ def _callbacks(conductor: Conductor) -> Callbacks:
             # Another run has it: this phase waits for its end.
             await conductor.stage.clock.until(conductor.now() + _LOOK_AGAIN)
 
-    return Callbacks(start_rollback)
+    async def went_live() -> None:
+        await schedule_checkpoints(conductor)
+
+    return Callbacks(start_rollback, went_live)
 
 
 async def _follow_up(conductor: Conductor, phase: FlowPhase) -> None:
@@ -99,14 +97,17 @@ async def draw(conductor: Conductor) -> None:
 async def close_if_over(conductor: Conductor) -> None:
     """Writes the end of a launch that has come to it, once, whichever run comes first."""
     conductor.reader.refresh()
-    while (event := closing_event(conductor.reader.state)) is not None:
+    while (event := closing_event(conductor.plan, conductor.reader.state)) is not None:
         if isinstance(event, LaunchClosed) and event.outcome is not Outcome.LIVE:
             await cancel_what_follows(conductor.stage, conductor.launch)
         conductor.write_if_unchanged(event)
 
 
 async def schedule_checkpoints(conductor: Conductor) -> None:
-    """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment."""
+    """Schedules every checkpoint from the actual go-live; a cancelled run's key stays used, so it has the moment.
+
+    Done when it goes live, and again when its countdown has ended: a process killed between the two had not done it.
+    """
     state = conductor.reader.state
     for point in conductor.plan.checkpoints:
         if point.id in state.checkpoints or state.rollback is not None:
@@ -151,7 +152,9 @@ async def _wait_for_turn(conductor: Conductor, phase: FlowPhase) -> Handover | s
         now = conductor.now()
         if ended is Decision.GO and start <= now:
             return ""
-        until = start if start > now else now + _LOOK_AGAIN
+        # A phase before that is still going ends by its plan or later, unless everything ends with it.
+        planned = phase_end(conductor.plan, state, before) if before is not None else None
+        until = start if start > now else max(planned or now, now + _LOOK_AGAIN)
         if not conductor.stage.clock.holds_process(until):
             return Handover(until)
         await conductor.stage.clock.until(until)

@@ -8,6 +8,21 @@ from launch.plan import Plan
 from launch.plan.schedule import FlowPhase
 from launch.state import LaunchState
 
+FORWARD = (
+    FlowPhase.HARDENING,
+    FlowPhase.EVE,
+    FlowPhase.COUNTDOWN,
+    FlowPhase.STABILIZATION,
+    FlowPhase.REVIEW,
+)
+"""The phases that lead on, in their order."""
+
+
+def last_phase(plan: Plan) -> FlowPhase | None:
+    """The phase with whose end a launch of this plan is over; None where no phase has a start."""
+    started = {one.flow_phase for one in plan.phases if one.start is not None}
+    return next((phase for phase in reversed(FORWARD) if phase in started), None)
+
 
 def moment_of(state: LaunchState, offset: timedelta) -> datetime:
     """When an offset is: up to T0 from the planned T0, after it from the actual go-live (once there is one)."""

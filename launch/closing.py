@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from launch.calendar import last_phase
+from launch.drill import is_drill
 from launch.events import Decision, LaunchClosed, Outcome, PhaseEnded
-from launch.plan.schedule import FlowPhase
+from launch.plan import Plan
 from launch.state import LaunchState
 
 
-def closing_event(state: LaunchState) -> PhaseEnded | LaunchClosed | None:
+def closing_event(plan: Plan, state: LaunchState) -> PhaseEnded | LaunchClosed | None:
     """The next event that closes a launch which has come to its end; None while it goes on, or when it is closed.
 
-    A rollback or a NO-GO also ends every phase that was under way, so that none stays open in the ledger for ever.
+    It comes to its end with the last phase that its plan has, and not before every checkpoint was held; a drill with
+    its rollback. A rollback or a NO-GO also ends every phase that was under way, so that none stays open in the ledger
+    for ever.
     """
-    ending = _ending(state)
+    ending = _ending(plan, state)
     if state.outcome is not None or ending is None:
         return None
     outcome, reason = ending
@@ -23,12 +27,15 @@ def closing_event(state: LaunchState) -> PhaseEnded | LaunchClosed | None:
     return LaunchClosed(outcome=outcome, reason=reason)
 
 
-def _ending(state: LaunchState) -> tuple[Outcome, str] | None:
+def _ending(plan: Plan, state: LaunchState) -> tuple[Outcome, str] | None:
     rollback = state.rollback
     if rollback is not None:
         return (rollback.outcome, "; ".join(rollback.residue)) if rollback.outcome is not None else None
     stopped = next((phase for phase in state.phases.values() if phase.decision is Decision.NO_GO), None)
     if stopped is not None:
         return Outcome.NO_GO, stopped.reason
-    over = state.phase(FlowPhase.REVIEW).decision is Decision.GO
-    return (Outcome.LIVE, "") if over else None
+    last = last_phase(plan)
+    if last is None or state.phase(last).decision is not Decision.GO or is_drill(plan):
+        return None
+    held = all(point.id in state.checkpoints for point in plan.checkpoints)
+    return (Outcome.LIVE, "") if held else None

@@ -28,6 +28,11 @@ def drill_product(product: str) -> str:
     return product + _SUFFIX
 
 
+def is_drill(plan: Plan) -> bool:
+    """Whether this is the plan of a drill: a launch that is over when it is rolled back, not when it is live."""
+    return any(phase.id == _DEPLOY for phase in plan.phases)
+
+
 def drill_plan(plan: Plan, procedure: str | None = None) -> Plan:
     """The plan of a drill: a countdown of the changes, then one procedure (None: the first), timed step by step.
 

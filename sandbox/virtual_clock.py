@@ -23,6 +23,10 @@ class VirtualClock:
         self.on_move = on_move
         self._now = start
         self._stop: datetime | None = None
+        self._horizon: Callable[[], datetime] | None = None
+        self._end: datetime | None = None
+        self.stopped = False
+        """Whether somebody who waited for a moment past `stop_at` was sent home."""
         self._queue: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._order = 0
         self._resting = asyncio.Event()
@@ -52,6 +56,10 @@ class VirtualClock:
         """The clock does not go past this moment; who waits for a later one is sent home."""
         self._stop = moment
 
+    def end_at(self, horizon: Callable[[], datetime]) -> None:
+        """The clock does not go past what `horizon` says either; it is asked anew when that moment has come."""
+        self._horizon = horizon
+
     def enter(self, name: str, at: datetime, play: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Adds a player that starts at `at`. A second player of the same name is ignored while the first is there."""
         if name in self._players:
@@ -77,7 +85,7 @@ class VirtualClock:
             moment, _, turn = heapq.heappop(self._queue)
             if turn.cancelled():
                 continue
-            if self._stop is not None and moment > self._stop:
+            if self._is_past_the_end(moment):
                 break
             if moment > self._now:
                 if self._realtime:
@@ -93,6 +101,12 @@ class VirtualClock:
         await asyncio.gather(*self._players.values(), return_exceptions=True)
         if self._failure is not None:
             raise self._failure
+
+    def _is_past_the_end(self, moment: datetime) -> bool:
+        self.stopped = self._stop is not None and moment > self._stop
+        if self._horizon is not None and (self._end is None or moment > self._end):
+            self._end = self._horizon()
+        return self.stopped or (self._end is not None and moment > self._end)
 
     async def _settle(self) -> None:
         """Lets players that were just added reach their first wait."""

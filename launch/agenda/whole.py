@@ -128,13 +128,21 @@ class Whole(Exposing, Triggers, Unanswered):
         """Not before T0, however early everything is done, and not while it is held: what follows counts from here."""
         t0 = moment_of(self.state, timedelta(0))
         if self.state.live_at is not None:
-            return [EndScope(Decision.GO)] if silent else []
+            return self._close_countdown() if silent else []
         if t0 > self.now:
             self.future.append(t0)
             return []
         if self.state.hold is not None:
             return []
         return [GoLive()]
+
+    def _close_countdown(self) -> list[Due]:
+        """A countdown that the plan lets last past T0 watches until then: nothing else does before it has ended."""
+        end = phase_end(self.plan, self.state, FlowPhase.COUNTDOWN)
+        if end is not None and end > self.now:
+            self.future.append(end)
+            return []
+        return [EndScope(Decision.GO)]
 
     def _close_review(self, end: datetime | None) -> list[Due]:
         if end is not None and end > self.now:

@@ -38,6 +38,7 @@ from launch.agenda import (
     agenda,
     phase_start,
 )
+from launch.calendar import FORWARD
 from launch.closing import closing_event
 from launch.errors import RefusedError
 from launch.events import (
@@ -84,7 +85,6 @@ from tests.fakes.plans import T0
 
 LAUNCH = "cockpit-1"
 START = T0 - timedelta(days=8)
-FORWARD = (FlowPhase.HARDENING, FlowPhase.EVE, FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION, FlowPhase.REVIEW)
 _TOO_MANY = 1_000
 
 
@@ -173,7 +173,7 @@ class Player:
 
     def _do_something(self) -> list[datetime] | None:
         """Does what is due now in one scope; the next moments of all scopes where nothing is."""
-        closing = closing_event(self.state)
+        closing = closing_event(self.plan, self.state)
         if closing is not None:
             self.write(closing)
             return None

@@ -16,6 +16,7 @@ from launch.ballots_file import Ballots
 from launch.effects.web import SetFlag
 from launch.events import (
     CheckJudged,
+    CheckpointEnded,
     Decision,
     EffectBegun,
     EffectFinished,
@@ -84,6 +85,30 @@ def test_a_launch_goes_through_every_phase_and_ends_live() -> None:
     assert launch.state.outcome is Outcome.LIVE
     assert isinstance(launch.records[-1].event, LaunchClosed)
     assert launch.outside.flags.turned == [("deploy", "on")]
+
+
+@pytest.mark.parametrize("last", [FlowPhase.COUNTDOWN, FlowPhase.STABILIZATION])
+def test_a_launch_of_a_plan_without_later_phases_ends_after_its_last_one_and_its_checkpoints(last: FlowPhase) -> None:
+    whole = plan(actions=[action("deploy")], checkpoints=[{"id": "t5h", "offset": "T+5h", "title": "Five hours"}])
+    order = list(FlowPhase)
+    kept = [one for one in whole.phases if order.index(one.flow_phase) <= order.index(last) or one.start is None]
+    launch = FlownLaunch(whole.model_copy(update={"phases": tuple(kept)}))
+    launch.fly()
+    assert launch.state.outcome is Outcome.LIVE
+    assert launch.when(LaunchClosed) == [timedelta(hours=5)]
+    assert [event.phase for event in launch.events(PhaseEnded)] == order[: order.index(last) + 1]
+
+
+def test_a_checkpoint_within_a_countdown_that_lasts_past_t0_is_held_at_its_moment() -> None:
+    whole = plan(actions=[action("deploy")], checkpoints=[{"id": "t5m", "offset": "T+5m", "title": "Five minutes"}])
+    phases = {one.id: one for one in whole.phases}
+    phases["countdown"] = phases["countdown"].model_copy(update={"end": 20 * MINUTE})
+    phases["watch"] = phases["watch"].model_copy(update={"start": 20 * MINUTE})
+    launch = FlownLaunch(whole.model_copy(update={"phases": tuple(phases.values())}))
+    launch.fly()
+    assert launch.when(CheckpointEnded, checkpoint="t5m") == [5 * MINUTE]
+    assert launch.when(PhaseEnded, phase=FlowPhase.COUNTDOWN) == [20 * MINUTE]
+    assert launch.state.outcome is Outcome.LIVE
 
 
 def test_a_no_go_ends_the_launch_withdraws_what_is_queued_and_starts_no_later_phase() -> None:

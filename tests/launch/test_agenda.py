@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from launch import acts
-from launch.events import AnyEvent, Decision, GateOpened, GuardState, LaunchClosed, Outcome, TriggerFired
+from launch.events import (
+    AnyEvent,
+    Decision,
+    GateOpened,
+    GuardChanged,
+    GuardState,
+    LaunchClosed,
+    Outcome,
+    TriggerFired,
+    WentLive,
+)
 from launch.moments import parse_offset
 from launch.plan import FlowPhase, Plan
 from launch.verdicts import Verdict
@@ -79,6 +89,26 @@ def test_a_countdown_that_takes_longer_goes_live_when_it_is_done_and_what_follow
     player = play(plan, World(manners={"deploy": Manner(takes=timedelta(minutes=15))}))
     assert player.state.live_at == at("T+10m")
     assert begins(player)["grow"] == at("T+20m")
+
+
+def lasting_past_t0(**content: Any) -> Plan:
+    """Its countdown ends at T+20m, where its stabilization starts."""
+    whole = plans.plan(**content)
+    phases = {one.id: one for one in whole.phases}
+    phases["countdown"] = phases["countdown"].model_copy(update={"end": 20 * MINUTE})
+    phases["watch"] = phases["watch"].model_copy(update={"start": 20 * MINUTE})
+    return whole.model_copy(update={"phases": tuple(phases.values())})
+
+
+def test_a_countdown_that_the_plan_lets_last_past_t0_watches_until_it_ends() -> None:
+    def guards(_name: str, now: datetime) -> GuardState:
+        return GuardState.FIRING if at("T+7m") <= now < at("T+9m") else GuardState.CLEAR
+
+    plan = lasting_past_t0(actions=[plans.action("deploy")], guards=[plans.guard("errors")])
+    player = play(plan, World(guards=guards))
+    assert moments(player, GuardChanged) == [T0, at("T+7m"), at("T+9m")]
+    assert moments(player, WentLive) == [T0]
+    assert player.state.phase(FlowPhase.COUNTDOWN).ended_at == at("T+20m")
 
 
 @pytest.mark.parametrize("manner", [Manner(takes=NEVER), Manner(fails=9)], ids=["unconfirmed", "failing"])

@@ -4,108 +4,25 @@ As input: `tests/data/triggers/`, one small plan for each runbook with its trigg
 expectations here are the runbooks' own, with the readings that were chosen where they contradict themselves.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from launch import acts
 from launch.events import GateOpened, GuardState, Outcome, TriggerPromoted
 from launch.plan import Plan
-from launch.plan_file import load_plan
 from launch.triggers import decides_alone
 from launch.verdicts import Verdict
 from tests.fakes.agenda_player import LAUNCH, Player
 from tests.fakes.agenda_world import Act, Vote, World
 from tests.fakes.plans import T0
+from tests.fakes.runbooks import COMMANDER, MINUTE, RUNBOOKS, Told, named, plan_of
 
-DATA = Path(__file__).parents[1] / "data" / "triggers"
-MINUTE = timedelta(minutes=1)
 FIRES = 10 * MINUTE
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a runbook says of one trigger. No `guard`: a person reports it. No `who`: nobody is asked."""
-
-    trigger: str
-    tier: str
-    guard: str | None = None
-    who: tuple[str, ...] = ()
-    window: timedelta | None = None
-    evaluation: timedelta = timedelta(0)
-    procedure: str = ""
-    never: bool = False
-
-
-COMMANDER, SENIOR = "launch-commander", "senior-engineer"
-PAIR, TRIO = (COMMANDER, SENIOR), (COMMANDER, "engineering-lead", "product-owner")
-
-RUNBOOKS: dict[str, tuple[Told, ...]] = {
-    "teei-csr": (
-        Told("trg-p0", "immediate", "p0-5xx", ("sre-lead",), 5 * MINUTE),
-        Told("trg-error-rate", "urgent", "rb-error-rate"),
-        Told("trg-latency", "urgent", "rb-latency-p95"),
-        Told("trg-feature", "urgent", None, ("sre-lead",), 15 * MINUTE),
-    ),
-    "statusboard-v2": (
-        Told("trg-perf", "immediate", "slo-board-p95", procedure="emergency-rollback"),
-        Told("trg-perf", "immediate", "slo-drawer-avg", procedure="emergency-rollback"),
-        Told("trg-perf", "immediate", "slo-error-rate", procedure="emergency-rollback"),
-        Told("trg-functional", "urgent", None, ("release-captain",), 15 * MINUTE, procedure="full-rollback"),
-        Told(
-            "trg-occ",
-            "conditional",
-            "slo-occ-conflicts",
-            evaluation=5 * MINUTE,
-            procedure="emergency-rollback",
-        ),
-        Told("trg-postlaunch", "urgent", None, ("release-captain",), 15 * MINUTE, procedure="full-rollback"),
-        Told("trg-glitch", "conditional", None, never=True),
-    ),
-    "production-launch": (Told("trg-major-incident", "urgent", "alert-20pct", ("launch-lead", SENIOR), 60 * MINUTE),),
-    "erpgo": (
-        Told("trg-crash", "immediate", None, ("launch-coordinator",), 5 * MINUTE, procedure="immediate"),
-        Told("trg-corruption", "immediate", None, ("launch-coordinator",), 5 * MINUTE, procedure="immediate"),
-        Told("trg-breach", "immediate", None, ("launch-coordinator",), 5 * MINUTE, procedure="immediate"),
-        Told("trg-degradation", "urgent", "rb-degradation", ("launch-coordinator",), 15 * MINUTE, procedure="planned"),
-        Told("trg-functionality", "urgent", None, ("launch-coordinator",), 15 * MINUTE, procedure="planned"),
-        Told(
-            "trg-error-rate", "conditional", "rb-error-rate", ("launch-coordinator",), 30 * MINUTE, procedure="planned"
-        ),
-    ),
-    "media-gateway": (
-        Told("trg-imm-errors", "immediate", "imm-error-rate"),
-        Told("trg-imm-outage", "immediate", None, (SENIOR,), 5 * MINUTE),
-        Told("trg-imm-corruption", "immediate", None, (SENIOR,), 5 * MINUTE),
-        Told("trg-imm-breach", "immediate", None, (SENIOR,), 5 * MINUTE),
-        Told("trg-imm-p1", "immediate", None, (SENIOR,), 5 * MINUTE),
-        Told("trg-urg-errors", "urgent", "urg-error-rate", PAIR, 10 * MINUTE),
-        Told("trg-urg-latency", "urgent", "urg-latency", PAIR, 10 * MINUTE),
-        Told("trg-urg-complaints", "urgent", None, PAIR, 10 * MINUTE),
-        Told("trg-urg-functionality", "urgent", None, PAIR, 10 * MINUTE),
-        Told("trg-urg-resources", "urgent", "urg-resource", PAIR, 10 * MINUTE),
-        Told("trg-cond-errors", "conditional", "cond-error-rate", TRIO, 15 * MINUTE, 30 * MINUTE),
-        Told("trg-cond-latency", "conditional", "cond-latency", TRIO, 15 * MINUTE, 30 * MINUTE),
-        Told("trg-cond-intermittent", "conditional", None, TRIO, 15 * MINUTE, 30 * MINUTE),
-        Told("trg-cond-feature", "conditional", None, TRIO, 15 * MINUTE, 30 * MINUTE),
-        Told("trg-cond-regression", "conditional", None, TRIO, 15 * MINUTE, 30 * MINUTE),
-    ),
-}
 CASES = [(runbook, told) for runbook, triggers in RUNBOOKS.items() for told in triggers]
 ASKED = [(runbook, told) for runbook, told in CASES if told.who]
-
-
-def names(cases: Sequence[tuple[str, Told]]) -> list[str]:
-    return [f"{runbook} {told.trigger} {told.guard or 'reported'}" for runbook, told in cases]
-
-
-@cache
-def plan_of(runbook: str) -> Plan:
-    return load_plan((DATA / f"{runbook}.yaml").read_text(), runbook).plan
 
 
 def reports(plan: Plan, trigger: str) -> Act:
@@ -178,7 +95,7 @@ def test_no_trigger_of_a_runbook_is_forgotten(runbook: str) -> None:
     assert list(dict.fromkeys(told.trigger for told in RUNBOOKS[runbook])) == ids
 
 
-@pytest.mark.parametrize(("runbook", "told"), CASES, ids=names(CASES))
+@pytest.mark.parametrize(("runbook", "told"), CASES, ids=named(CASES))
 def test_the_decision_to_go_back_is_made_by_whom_and_when_the_runbook_says(runbook: str, told: Told) -> None:
     player = set_off(runbook, told, "NO-GO")
     if told.never:
@@ -191,7 +108,7 @@ def test_the_decision_to_go_back_is_made_by_whom_and_when_the_runbook_says(runbo
     assert player.state.outcome is (Outcome.PARTIAL if impossible else Outcome.ROLLED_BACK)
 
 
-@pytest.mark.parametrize(("runbook", "told"), ASKED, ids=names(ASKED))
+@pytest.mark.parametrize(("runbook", "told"), ASKED, ids=named(ASKED))
 def test_the_gate_asks_these_people_for_so_long(runbook: str, told: Told) -> None:
     player = set_off(runbook, told, "GO")
     opened = [record.event.gate for record in player.records if isinstance(record.event, GateOpened)]
@@ -205,7 +122,7 @@ def test_the_gate_asks_these_people_for_so_long(runbook: str, told: Told) -> Non
     assert player.state.rollback is None
 
 
-@pytest.mark.parametrize(("runbook", "told"), ASKED, ids=names(ASKED))
+@pytest.mark.parametrize(("runbook", "told"), ASKED, ids=named(ASKED))
 def test_silence_at_the_gate_goes_back_or_asks_again(runbook: str, told: Told) -> None:
     player = set_off(runbook, told)
     if runbook == "media-gateway" and told.tier == "conditional":
@@ -221,7 +138,7 @@ def test_silence_at_the_gate_goes_back_or_asks_again(runbook: str, told: Told) -
 @pytest.mark.parametrize(
     ("runbook", "told"),
     [case for case in CASES if case[1].evaluation and case[1].guard],
-    ids=names([case for case in CASES if case[1].evaluation and case[1].guard]),
+    ids=named([case for case in CASES if case[1].evaluation and case[1].guard]),
 )
 def test_what_clears_while_it_is_evaluated_is_over(runbook: str, told: Told) -> None:
     player = set_off(runbook, told, "NO-GO", clears=FIRES + told.evaluation - MINUTE)
