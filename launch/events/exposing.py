@@ -68,7 +68,7 @@ class StepAdvanced(Event):
 
 
 class ExposureHeld(Event):
-    """A person holds the exposure where it is: checks, guards and other work go on, no step advances."""
+    """The exposure is held where it is, by a person or the conductor: no step advances, all other work goes on."""
 
     kind: Literal["exposure-held"] = "exposure-held"
     by: str
