@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -41,6 +41,7 @@ from launch.agenda import (
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
 from launch.events import (
+    AnyEvent,
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
