@@ -26,7 +26,7 @@ class Gating(Work):
             moment = moment_of(self.state, gate.offset)
             if moment > self.now:
                 self.future.append(moment)
-                self.open_work = True
+                self._leave_open_after(gate.offset)
                 return
             if busy or self.state.hold is not None or self._unsettled(gate):
                 self.open_work = True

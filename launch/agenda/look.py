@@ -27,6 +27,8 @@ class Look:
         self.future: list[datetime] = []
         self.open_work = False
         self.open_words = False
+        self.open_later = False
+        """Whether something is left that is planned after T0 and whose moment has not come."""
         self.stages = {one.id for one in plan.phases if one.flow_phase is scope.phase}
         self._approvals = {action.approval for action in plan.actions if action.approval is not None}
         self.at_checkpoint = {check for point in plan.checkpoints for check in point.criteria}
@@ -65,13 +67,20 @@ class Look:
             return False
         moment = moment_of(self.state, offset)
         if barrier is not None and offset > barrier:
-            self.open_work = True
+            self._leave_open_after(barrier)
             return False
         if moment > self.now:
-            self.open_work = True
             self.future.append(moment)
+            self._leave_open_after(offset)
             return False
         return True
+
+    def _leave_open_after(self, offset: timedelta) -> None:
+        """Something comes at this offset or later. What comes after T0 keeps nothing from going live."""
+        if offset > timedelta(0):
+            self.open_later = True
+        else:
+            self.open_work = True
 
     def _exhausted(self, action: Action, key: str | None = None) -> bool:
         return self.state.effect(key or action.id).exhausted(action.attempts)

@@ -114,7 +114,7 @@ class Whole(Exposing, Triggers, Unanswered):
             if failed:
                 return [StartRollback("captain", "urgent", f"{failed} failed, so the product cannot go live")]
             return self._go_live(silent=silent)
-        if phase is None or not silent:
+        if phase is None or not silent or self.open_later:
             return []
         end = phase_end(self.plan, self.state, phase)
         if phase is FlowPhase.REVIEW:
@@ -128,7 +128,7 @@ class Whole(Exposing, Triggers, Unanswered):
         """Not before T0, however early everything is done, and not while it is held: what follows counts from here."""
         t0 = moment_of(self.state, timedelta(0))
         if self.state.live_at is not None:
-            return self._close_countdown() if silent else []
+            return self._close_countdown() if silent and not self.open_later else []
         if t0 > self.now:
             self.future.append(t0)
             return []
@@ -177,7 +177,7 @@ class Whole(Exposing, Triggers, Unanswered):
         ]
         if people:
             due.append(AskPeople(tuple(people)))
-        if not due and not self.open_work:
+        if not due and not self.open_work and not self.open_later:
             due += self._close_checkpoint(point, checks, moment)
         return self._agenda(due)
 

@@ -211,7 +211,12 @@ def _without_idle_systems(plan: Plan) -> Plan:
         for one in plan.environments
     )
     systems = tuple(one for one in plan.systems if one.id not in idle)
-    cut = plan.model_copy(update={"systems": systems, "environments": tuple(places)})
+    services = (
+        one.model_copy(update={"depends_on": tuple(name for name in one.depends_on if name not in idle)})
+        for one in plan.rollout.services
+    )
+    rollout = plan.rollout.model_copy(update={"services": tuple(services)})
+    cut = plan.model_copy(update={"systems": systems, "environments": tuple(places), "rollout": rollout})
     return Plan.model_validate(cut.model_dump(by_alias=True))
 
 

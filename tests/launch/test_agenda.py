@@ -111,6 +111,18 @@ def test_a_countdown_that_the_plan_lets_last_past_t0_watches_until_it_ends() -> 
     assert player.state.phase(FlowPhase.COUNTDOWN).ended_at == at("T+20m")
 
 
+def test_what_a_countdown_has_planned_after_t0_keeps_nothing_from_going_live() -> None:
+    late = [plans.action("later", "T+10m"), plans.action("last", "T+20m")]
+    checks = [plans.check("well", "T+15m", phase="countdown")]
+    gates = [plans.gate("on", "T+12m", criteria=[{"what": "it is well"}])]
+    player = play(lasting_past_t0(actions=[plans.action("deploy"), *late], checks=checks, gates=gates))
+    assert moments(player, WentLive) == [T0]
+    assert player.begun("later") == at("T+10m")
+    assert moments(player, GateOpened) == [at("T+12m")]
+    assert player.begun("last") == at("T+20m")
+    assert player.state.phase(FlowPhase.COUNTDOWN).ended_at == at("T+20m")
+
+
 @pytest.mark.parametrize("manner", [Manner(takes=NEVER), Manner(fails=9)], ids=["unconfirmed", "failing"])
 def test_words_that_do_not_get_through_keep_nobody_from_going_live(manner: Manner) -> None:
     player = play(plans.plan(actions=[plans.telling("say", "T-1m")]), World(manners={"say": manner}))
