@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 from pydantic import JsonValue
 
 from console.files import read_plan
 from console.output import json_option, print_json
-from launch.findings import InvalidFileError
+from launch.findings import InvalidFileError, PlanFinding, on_lines
+from launch.plan_rules import remarks
 
 CLEAN, FOUND = 0, 1
 
@@ -24,18 +27,29 @@ def lint(plan: str, *, as_json: bool) -> int:
     try:
         loaded = read_plan(plan)
     except InvalidFileError as error:
-        if as_json:
-            found: list[JsonValue] = [finding.model_dump(mode="json") for finding in error.findings]
-            print_json({"plan": plan, "findings": found})
-        else:
-            for finding in error.findings:
-                place = f"{plan}:{finding.line}" if finding.line else plan
-                click.echo(f"{place}: {finding.model_copy(update={'line': 0})}")
-            click.echo(f"{len(error.findings)} findings", err=True)
-        return FOUND
+        return _told(plan, error.findings, as_json=as_json)
+    found = on_lines(remarks(loaded.plan), loaded.lines)
+    if found:
+        return _told(plan, found, as_json=as_json, of=loaded.hash)
     if as_json:
         print_json({"plan": plan, "findings": [], "hash": loaded.hash})
     else:
         plural = f"{len(loaded.plan.checks)} checks, {len(loaded.plan.actions)} actions, {len(loaded.plan.gates)} gates"
         click.echo(f"{plan}: valid; {plural}")
     return CLEAN
+
+
+def _told(plan: str, findings: Sequence[PlanFinding], *, as_json: bool, of: str = "") -> int:
+    """Tells the findings; `of` is the hash of a plan that can be launched all the same."""
+    if as_json:
+        document: dict[str, JsonValue] = {
+            "plan": plan,
+            "findings": [finding.model_dump(mode="json") for finding in findings],
+        }
+        print_json(document | {"hash": of} if of else document)
+        return FOUND
+    for finding in findings:
+        place = f"{plan}:{finding.line}" if finding.line else plan
+        click.echo(f"{place}: {finding.model_copy(update={'line': 0})}")
+    click.echo(f"{len(findings)} findings", err=True)
+    return FOUND

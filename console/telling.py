@@ -158,6 +158,8 @@ class Teller:
         match event:
             case events.TriggerFired():
                 return (Text(f"  ! trigger {event.trigger}: {event.because}", style="bold red"),)
+            case events.RangeUnanswered():
+                return (Text(f"  ! guard {event.guard} fires, and {event.range}", style="bold red"),)
             case events.TriggerPromoted():
                 return (
                     Text(f"  ! trigger {event.trigger} is now {event.tier.value}: {event.because}", style="bold red"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -10,10 +10,12 @@ from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.exposing import ExposureHandler
 from flows.gate_handling import GateHandler
+from flows.guarding import GuardHandler
 from flows.speaking import Speaker
 from launch.agenda import (
     AdvanceStep,
     AnnounceDecision,
+    AskAboutRange,
     AskCheck,
     AskPeople,
     CallSeats,
@@ -39,11 +41,9 @@ from launch.agenda import (
 from launch.criteria import measured_from_ledger
 from launch.errors import SystemFaultError
 from launch.events import (
-    AnyEvent,
     CheckJudged,
     CheckpointEnded,
     CriterionMeasured,
-    GuardChanged,
     PhaseEnded,
     TriggerCleared,
     TriggerFired,
@@ -53,7 +53,6 @@ from launch.events import (
 from launch.readings import Scalar
 from launch.verdicts import Judgement, Verdict
 from tasks.asking import ask_check, ask_check_at_once, judged
-from tasks.watching import watch_guards_at_once
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class PhaseHandler:
         self.exposure = ExposureHandler(conductor)
         self.speaker = Speaker(conductor)
         self.gates = GateHandler(conductor, self.speaker)
+        self.guards = GuardHandler(conductor, self.speaker)
 
     async def __call__(self, due: object) -> Doing:
         return await self._handle(due)  # type: ignore[arg-type]  # the agenda of a scope holds only `Due`
@@ -95,11 +95,13 @@ class PhaseHandler:
             case SettleGate():
                 return self.gates.settle(due)
             case SampleGuards():
-                return await self._sample(due)
+                return await self.guards.sample(due)
             case PostUpdate():
                 return await self.speaker.update(due)
             case FireTrigger():
                 return Doing([TriggerFired(trigger=due.trigger.id, because=due.because)])
+            case AskAboutRange():
+                return self.guards.ask(due)
             case PromoteTrigger():
                 return Doing([TriggerPromoted(trigger=due.trigger.id, tier=due.tier, because=due.because)])
             case ClearTrigger():
@@ -117,32 +119,6 @@ class PhaseHandler:
                 return self._end(due)
             case _:
                 assert_never(due)
-
-    async def _sample(self, due: SampleGuards) -> Doing:
-        conductor, now = self.conductor, self.conductor.now()
-        readings = await watch_guards_at_once(due.guards, conductor.systems, now)
-        events: list[AnyEvent] = []
-        alarms = []
-        for guard in due.guards:
-            reading, known = readings[guard.id], conductor.reader.state.guards.get(guard.id)
-            conductor.memory.sampled[guard.id], conductor.memory.values[guard.id] = now, reading.value
-            if known is None or known.state is not reading.state:
-                query = guard.query.query if guard.query else ""
-                events.append(
-                    GuardChanged(
-                        guard=guard.id,
-                        state=reading.state,
-                        value=reading.value,
-                        since=reading.since,
-                        query=query,
-                    ),
-                )
-                alarms.append((guard, reading))
-
-        async def alert() -> Sequence[AnyEvent]:
-            return await self.speaker.guards_changed(alarms)
-
-        return Doing(events, alert if alarms else None)
 
     async def _measure(self, due: MeasureCriterion) -> Doing:
         conductor, criterion = self.conductor, due.criterion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from flows.conductor import Conductor, Doing
-from launch.agenda import PostUpdate
+from launch.agenda import AskAboutRange, PostUpdate
 from launch.errors import LaunchError
 from launch.events import AnyEvent, GuardState, MessageFailed, MessageSent, MetricsSeen
 from launch.guards import GuardReading
@@ -60,6 +60,17 @@ class Speaker:
             if template is not None and channel is not None:
                 events += await self.post(key, channel.id, template, words)
         return events
+
+    async def range_unanswered(self, due: AskAboutRange) -> Sequence[AnyEvent]:
+        """Asks the war room what the plan does not say, with the commands that answer it."""
+        launch = self.conductor.launch
+        shown = "no data" if due.value is None else f"{due.value:g} {due.range.unit}".rstrip()
+        text = f"{due.range.metric} is {shown}, and the plan does not say what then: {due.range}."
+        if due.hold:
+            text += " The exposure is held where it is, also when it gets better."
+            text += f"\nGo on: tminus hold --launch {launch} --exposure --lift --by YOU"
+        text += f"\nGo back: tminus rollback {launch} --by YOU --reason WHY"
+        return await self._call(f"range/{due.guard}/{self.conductor.reader.state.sequence}", text)
 
     async def post(self, key: str, channel: str, template: Template, more: Mapping[str, object]) -> list[AnyEvent]:
         """Fills a template and says it on a channel, or on its fallback."""

@@ -12,6 +12,7 @@ from launch.rules.effects import broken_effects
 from launch.rules.moments import broken_moments
 from launch.rules.rollbacks import broken_rollbacks
 from launch.rules.rollout import broken_rollout
+from launch.rules.watching import remarks_on_guards
 from launch.rules.wiring import broken_wiring
 from launch.rules.wording import broken_wording
 
@@ -44,17 +45,24 @@ CODES: dict[str, str] = {
     "P240": "a threshold on a metric that none of its probes measures",
     "P241": "a threshold whose figure does not fit its comparator",
     "P242": "a check that nothing can make fail",
+    "P243": "a guard that can never be judged (the plan can be launched; the guard stays inconclusive)",
     "P250": "a block address that is not `type-slug/block-name`",
     "P251": "a system that an environment does not say how to reach",
     "P252": "a system that nothing uses",
     "P260": "a template that does not parse",
     "P261": "channels that fall back on each other",
+    "P270": "a range of a metric with no response (the plan can be launched; in the range a step waits for a person)",
 }
 
 
 def broken_rules(plan: Plan) -> list[PlanFinding]:
     """Everything wrong with a plan whose items are each valid, without lines."""
     return list(_broken(plan))
+
+
+def remarks(plan: Plan) -> list[PlanFinding]:
+    """What is doubtful in a plan that is valid: the linter tells it, and it keeps nobody from launching. No lines."""
+    return list(remarks_on_guards(plan))
 
 
 def _broken(plan: Plan) -> Iterator[PlanFinding]:

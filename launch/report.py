@@ -15,7 +15,8 @@ from launch.ledger import Record, event_hash
 from launch.moments import clock_label, format_duration, format_offset
 from launch.plan import Check, Plan
 from launch.plan.execution import ActionRole
-from launch.report_rollback import rollback_section, told_of_triggers
+from launch.report_guards import guards_section
+from launch.report_rollback import rollback_section
 from launch.report_text import NOTHING, instant, section, span, table, unknown
 from launch.state import LaunchState, fold
 from launch.verdicts import Verdict
@@ -35,7 +36,7 @@ def markdown(records: Sequence[Record]) -> str:
         *report.gates(),
         *report.checks(),
         *report.effects(),
-        *report.guards(),
+        *guards_section(records, report.zone),
         *rollback_section(report.plan, report.state, records, report.zone),
         *report.checkpoints(),
         *report.criteria(),
@@ -136,14 +137,6 @@ class _Report:
                 (action.id, result, self.at(effect.first_begun_at), took, planned, str(effect.attempt), effect.detail),
             )
         return section("Effects", table(("Action", "Result", "Begun", "Took", "Planned", "Attempts", "Detail"), rows))
-
-    def guards(self) -> list[str]:
-        rows = [
-            (self.at(record.at), event.guard, event.state.value, _number(event.value), event.query)
-            for record, event in self._all(events.GuardChanged)
-        ]
-        body = table(("When", "Guard", "State", "Value", "Query"), rows)
-        return section("Guards", body, told_of_triggers(self.records, self.zone))
 
     def checkpoints(self) -> list[str]:
         missed = {event.checkpoint: event.missed for _, event in self._all(events.CheckpointEnded)}
@@ -289,10 +282,6 @@ def _verdicts(state: LaunchState, check: Check) -> str:
     answers = state.check(check.id)
     given = (answers.verdict, answers.attested)
     return ", ".join(one.value for one in given if one is not None)
-
-
-def _number(value: float | None) -> str:
-    return "no data" if value is None else f"{value:g}"
 
 
 def _signed(planned: datetime, actual: datetime) -> str:

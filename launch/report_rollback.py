@@ -49,24 +49,6 @@ def rollback_section(plan: Plan, state: LaunchState, records: Sequence[Record], 
     )
 
 
-def told_of_triggers(records: Sequence[Record], zone: ZoneInfo) -> list[str]:
-    """When triggers fired, became graver or cleared; empty where none ever did."""
-    told = [(instant(record.at, zone), *row) for record in records if (row := _trigger(record.event))]
-    return ["### Triggers", "", *table(("When", "Trigger", "", "Because"), told)] if told else []
-
-
-def _trigger(event: events.Event) -> tuple[str, str, str] | None:
-    match event:
-        case events.TriggerFired():
-            return event.trigger, "fired", event.because
-        case events.TriggerPromoted():
-            return event.trigger, f"became {event.tier.value}", event.because
-        case events.TriggerCleared():
-            return event.trigger, "cleared", event.because
-        case _:
-            return None
-
-
 def _took(one: Took) -> str:
     """`12m (within 20m)`, `35m (5m over 30m)`, and what is not known as such."""
     if one.within is None:

@@ -57,6 +57,7 @@ class LaunchState:
         self.phases: dict[FlowPhase, PhaseState] = {}
         self.guards: dict[str, GuardView] = {}
         self.baselines: dict[str, events.BaselineRecorded] = {}
+        self.unanswered: dict[str, events.RangeUnanswered] = {}
         self.triggers: dict[str, TriggerState] = {}
         self.snapshot: events.SnapshotTaken | None = None
         self.snapshot_at: datetime | None = None
@@ -204,6 +205,8 @@ class LaunchState:
     @_take.register
     def _(self, event: events.GuardChanged, at: datetime) -> None:
         self.guards[event.guard] = GuardView(event.state, event.value, event.since, at)
+        if event.state is not events.GuardState.FIRING:
+            self.unanswered = {name: one for name, one in self.unanswered.items() if one.guard != event.guard}
 
     @_take.register
     def _(self, event: events.TriggerFired, at: datetime) -> None:
@@ -218,6 +221,10 @@ class LaunchState:
         trigger = self.triggers.get(event.trigger)
         if trigger is not None:
             trigger.tier, trigger.promoted_at = event.tier, at
+
+    @_take.register
+    def _(self, event: events.RangeUnanswered, at: datetime) -> None:
+        self.unanswered[event.range] = event
 
     @_take.register
     def _(self, event: events.BaselineRecorded, at: datetime) -> None:

@@ -28,6 +28,8 @@ _REDUCE: Mapping[Reduce, Callable[[Sequence[float]], float]] = {
 _ACROSS: Mapping[str, Callable[[Sequence[float]], float]] = {"only": max, "max": max, "min": min, "sum": math.fsum}
 # A sample is trusted as "now" for this many steps: a scrape or a rule evaluation may be one behind.
 _FRESH_STEPS = 2
+# The server refuses a range of more than 11,000 points ("exceeded maximum resolution").
+_MOST_POINTS = 10_000
 
 
 class _Line(Payload):
@@ -75,17 +77,15 @@ class PrometheusMetrics(Block):
     def series(self, query: str, *, start: datetime, end: datetime, step_seconds: float) -> Sequence[Sample]:
         """The samples of the one series that `query` selects, oldest first; none for an unknown or empty one.
 
-        Raises `PermanentFaultError` when the query selects several series: none of them is the answer.
+        A range of more points than the server gives at once is asked for in parts. Raises `PermanentFaultError` when
+        the query selects several series: none of them is the answer.
         """
-        lines = self._range(query, start=start, end=end, step=timedelta(seconds=step_seconds))
-        if len(lines) > 1:
-            raise PermanentFaultError(
-                system=self._api.system,
-                question=f"the query {query!r}",
-                answer=f"{len(lines)} series",
-                next_step="narrow the query to one series, or aggregate it",
-            )
-        return lines[0] if lines else []
+        step, samples = timedelta(seconds=step_seconds), list[Sample]()
+        while start <= end:
+            until = min(end, start + step * (_MOST_POINTS - 1))
+            samples += self._line(query, start=start, end=until, step=step)
+            start = until + step
+        return samples
 
     def answer(self, probe: MetricValue | MetricChange | InputDelay, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -156,6 +156,17 @@ class PrometheusMetrics(Block):
             at=occasion.now,
             evidence=f"worst route: FID {_show(fid)} ms, INP {_show(inp)} ms",
         )
+
+    def _line(self, query: str, *, start: datetime, end: datetime, step: timedelta) -> Sequence[Sample]:
+        lines = self._range(query, start=start, end=end, step=step)
+        if len(lines) > 1:
+            raise PermanentFaultError(
+                system=self._api.system,
+                question=f"the query {query!r}",
+                answer=f"{len(lines)} series",
+                next_step="narrow the query to one series, or aggregate it",
+            )
+        return lines[0] if lines else []
 
     def _range(self, query: str, *, start: datetime, end: datetime, step: timedelta) -> list[list[Sample]]:
         answer = self._api.ask(

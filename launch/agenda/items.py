@@ -7,6 +7,7 @@ from datetime import datetime
 
 from launch import gates
 from launch.events import Decision
+from launch.guards import Range
 from launch.plan import Action, Cadence, Check, Gate, Guard, RolloutStep, Snapshot, SuccessCriterion, Trigger
 from launch.plan.rollback import Tier
 from launch.plan.schedule import FlowPhase
@@ -91,6 +92,16 @@ class FireTrigger:
 
     trigger: Trigger
     because: str
+
+
+@dataclass(frozen=True)
+class AskAboutRange:
+    """A guard fires in a range of its metric to which the plan has no response: ask people; with `hold`, stay there."""
+
+    range: Range
+    guard: str
+    value: float | None
+    hold: bool
 
 
 @dataclass(frozen=True)
@@ -195,6 +206,7 @@ Due = (
     | SampleGuards
     | PostUpdate
     | FireTrigger
+    | AskAboutRange
     | PromoteTrigger
     | ClearTrigger
     | StartRollback

@@ -20,6 +20,7 @@ from launch.agenda.items import (
     speaks,
 )
 from launch.agenda.triggers import Triggers
+from launch.agenda.unanswered import Unanswered
 from launch.calendar import moment_of, phase_end, phase_start
 from launch.events import Decision
 from launch.moments import format_offset
@@ -27,7 +28,7 @@ from launch.plan import Check, Checkpoint, Mode
 from launch.plan.schedule import FlowPhase
 
 
-class Whole(Exposing, Triggers):
+class Whole(Exposing, Triggers, Unanswered):
     """The agenda of a phase or of a checkpoint, urgent things first."""
 
     def build(self) -> Agenda:
@@ -42,7 +43,7 @@ class Whole(Exposing, Triggers):
         urgent = [*self._rollbacks(), *self._refused_steps()]
         if urgent:
             return Agenda(tuple(urgent[:1]))
-        due: list[Due] = list(self._triggers())
+        due: list[Due] = [*self._triggers(), *self._unanswered()]
         due += self._guards()
         self.sampling |= {guard.id for one in due if isinstance(one, SampleGuards) for guard in one.guards}
         due += self._calls()

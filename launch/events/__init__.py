@@ -44,6 +44,7 @@ from launch.events.watching import (
     BaselineRecorded,
     GuardChanged,
     MetricsSeen,
+    RangeUnanswered,
     TriggerCleared,
     TriggerFired,
     TriggerPromoted,
@@ -77,6 +78,7 @@ AnyEvent = Annotated[
     | GateExtended
     | BallotCast
     | BallotRefused
+    | RangeUnanswered
     | ResumedWithoutBallot
     | GateDecided
     | GuardChanged
@@ -144,6 +146,7 @@ __all__ = [
     "Outcome",
     "PhaseEnded",
     "PhaseStarted",
+    "RangeUnanswered",
     "ResumedWithoutBallot",
     "RollbackClaimed",
     "RollbackEnded",

@@ -68,7 +68,7 @@ class StepAdvanced(Event):
 
 
 class ExposureHeld(Event):
-    """A person, or the watchdog, holds the exposure: checks, guards and other work go on, no step advances."""
+    """The exposure is held, by a person, the conductor or the watchdog: no step advances, all other work goes on."""
 
     kind: Literal["exposure-held"] = "exposure-held"
     by: str

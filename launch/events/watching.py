@@ -42,6 +42,15 @@ class BaselineRecorded(Event):
     query: str = ""
 
 
+class RangeUnanswered(Event):
+    """A guard fires where its metric has no response in the plan: people are asked. Over when it stops firing."""
+
+    kind: Literal["range-unanswered"] = "range-unanswered"
+    range: str
+    guard: Id
+    value: float | None = None
+
+
 class MetricsSeen(Event):
     """Values of guards at one moment, for status lines and the report."""
 

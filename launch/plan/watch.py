@@ -145,9 +145,11 @@ class Objective(Model):
 class Comparison(Model):
     """The canary's samples against the baseline's by a Mann-Whitney U test, kept honest over many looks.
 
-    It breaches when the canary is worse with an effect of at least `effect` (Vargha and Delaney's A, 0.5 is none) and
-    the error spent at this look allows it. `false_alarms` is the chance of a false breach over the whole rollout,
-    shared out over `looks`. Fewer than `samples` on either side is inconclusive. Needs a side-by-side baseline.
+    It breaches when the canary is worse with an effect of at least `effect` (Vargha and Delaney's A, 0.5 is none), the
+    error spent at this look allows it, and the ratio of the means breaches the guard's own figure. `false_alarms` is
+    the chance of a false breach over the whole rollout. It is shared out over `looks`, one whenever `samples` more have
+    come; when all are spent it is inconclusive, as with fewer than `samples` on either side. It tests the samples since
+    the step was entered, at most `sustained` back. Needs a side-by-side baseline.
     """
 
     worse: Literal["higher", "lower"] = "higher"

@@ -245,7 +245,7 @@ def test_the_report_of_a_launch_that_was_rolled_back(story, capfd) -> None:
         "replication_lag is 9 s at database, expected < 5 s",
         "| deploy | applied |",
         "| 12m | 10m | 1 |",
-        "| errors-high | firing | 8.25 | rate |",
+        "| errors-high | firing | 8.25 | - | rate |",
         "| First undo after | 1m |",
         "| Service restored after | 4m (target unknown (the plan gives no figure)) |",
         "| Complete after | 5m (target unknown (the plan gives no figure)) |",

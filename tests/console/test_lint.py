@@ -46,6 +46,18 @@ def test_findings_as_one_json_document(wrong_plan: Path) -> None:
     assert set(document["findings"][0]) == {"code", "path", "line", "problem", "right"}
 
 
+def test_a_doubt_about_a_plan_that_can_be_launched_is_a_finding_too(small_plan: Path, tmp_path: Path) -> None:
+    path = tmp_path / "doubtful.yaml"
+    query = 'query: {of: database, query: "errors", step: 5m}'
+    path.write_text(small_plan.read_text().replace('    unit: "%"\n', f'    unit: "%"\n    {query}\n', 1))
+    finished = tminus("lint", str(path))
+    assert finished.returncode == 1
+    assert ": P243 thresholds[0].gap: samples every 5m are further apart than `gap`" in finished.stdout
+    document = json.loads(tminus("lint", str(path), "--json").stdout)
+    assert [finding["code"] for finding in document["findings"]] == ["P243"]
+    assert len(document["hash"]) == 64
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

@@ -17,9 +17,12 @@ from launch.acts import claim_rollback, hold_exposure, release_exposure
 from launch.events import (
     EffectFinished,
     EffectResult,
+    ExposureHeld,
     ExposureSeen,
     LaunchClosed,
+    MessageSent,
     Outcome,
+    RangeUnanswered,
     SnapshotTaken,
     StepAdvanced,
     StepHeld,
@@ -129,6 +132,36 @@ def test_a_person_holds_the_exposure_and_lets_it_go_on() -> None:
     launch.fly(until=40 * MINUTE)
     assert [step for step, _ in advanced(launch)] == [1, 2]
     assert 25 * MINUTE <= advanced(launch)[0][1] <= 26 * MINUTE
+
+
+def test_where_the_plan_has_no_response_the_exposure_is_held_and_people_are_asked() -> None:
+    """Well below 1 %, back above 5 %: 3 % for a while. It is held once, also when it gets better, until a person answers."""
+    fine = plans.guard("fine", comparator="<", value=1, polarity="must-hold", sustained="1m", watched=[])
+    back = plans.guard("back", sustained="1m", watched=[])
+    trigger = {"id": "worse", "tier": "immediate", "condition": "errors", "guards": ["back"], "automatic": True}
+    steps = [rollouts.step(1, 10, "T0", "5m", watch=["fine", "back"]), rollouts.step(2, 100, "T+10m", "5m")]
+    plan = rollouts.rollout(
+        "flag-percentage", steps, guards=[fine, back, plans.guard("errors", watched=[])], triggers=[trigger],
+        services=[{"id": "api"}], comms={"channels": [{"id": "war", "name": "War room", "kind": "chat", "integration": "slack", "system": "room"}]},
+    )  # fmt: skip
+
+    def release(launch: FlownLaunch) -> None:
+        release_exposure(launch.ledger, LAUNCH, person="ana", **launch.now())
+
+    metrics = Metrics(jumps={T0 + 2 * MINUTE: 3, T0 + 12 * MINUTE: 0.1, T0 + 40 * MINUTE: 3})
+    launch = FlownLaunch(plan, Outside(metrics=metrics), acts=[(20 * MINUTE, release)])
+    launch.fly(until=50 * MINUTE)
+    asked = [(one.event, one.at - T0) for one in launch.records if isinstance(one.event, RangeUnanswered)]
+    words = "error_rate between 1 % and 5 % has no response"
+    assert [(event.range, event.guard, event.value) for event, _ in asked] == [(words, "fine", 3)]
+    assert 3 * MINUTE <= asked[0][1] <= 4 * MINUTE
+    assert [(one.by, one.reason) for one in launch.events(ExposureHeld)] == [("conductor", words)]
+    assert [step for step, _ in advanced(launch)] == [1, 2]
+    assert 20 * MINUTE <= advanced(launch)[0][1] <= 21 * MINUTE
+    (question,) = [one for one in launch.events(MessageSent) if one.key.startswith("range/")]
+    assert "error_rate is 3 %" in question.text
+    assert f"tminus hold --launch {LAUNCH} --exposure --lift" in question.text
+    assert f"tminus rollback {LAUNCH}" in question.text
 
 
 def test_an_undo_puts_back_what_the_snapshot_says() -> None:

@@ -327,7 +327,7 @@ def test_every_code_of_a_finding_is_documented() -> None:
     assert used == set(CODES)
 
 
-@pytest.mark.parametrize("code", sorted(set(CODES) - {"P211", "P230", "P231"}))
+@pytest.mark.parametrize("code", sorted(set(CODES) - {"P211", "P230", "P231", "P243", "P270"}))
 def test_every_code_has_a_plan_that_shows_it(code: str) -> None:
     assert code in {case[2] for case in CASES.values()}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from urllib.parse import parse_qs
 
 import pytest
@@ -53,6 +54,15 @@ def test_a_query_goes_out_as_prometheus_documents_it() -> None:
     assert seen["query"] == ["sum(rate(e[5m]))"]
     assert seen["step"] == ["15"]
     assert seen["end"] == [f"{T0.timestamp():.3f}"]
+
+
+def test_weeks_are_asked_for_in_parts_that_the_server_gives(world: Observed) -> None:
+    """Prometheus refuses more than 11,000 points, and so does the sandbox."""
+    block, step = world.block(PrometheusMetrics), timedelta(seconds=15)
+    samples = block.series("teei:error_rate:percent", start=T0 - 25_000 * step, end=T0, step_seconds=15)
+    assert len(samples) == 25_001
+    assert {later.at - earlier.at for earlier, later in pairwise(samples)} == {step}
+    assert (samples[0].at, samples[-1].at) == (T0 - 25_000 * step, T0)
 
 
 def test_a_fault_changes_the_series_from_its_moment_on(world: Observed) -> None:
