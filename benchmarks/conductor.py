@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -32,19 +32,24 @@ from prefect.futures import wait
 
 from blocks.ledger import open_ledger
 from console.prefect_server import RehearsalServer
+from console.rehearsal_desk import ScriptedPeople
+from flows.clocks import RealClock
 from flows.conductor import Conductor
 from flows.handling import Callbacks, PhaseHandler
-from flows.stage import RunKind, Stage
+from flows.runs import PrefectRuns
+from flows.stage import Stage
 from launch.acts import open_launch
 from launch.agenda import Scope
+from launch.ballots_file import Ballots
 from launch.events import Decision
-from launch.plan import Check, Gate, Plan
+from launch.plan import Plan
 from launch.plan.schedule import FlowPhase
 from launch.plan_file import load_plan
 from launch.ports import Answers, Occasion, Systems
 from launch.probes.base import Probe
 from launch.readings import Reading, quantities
 from launch.release import Release
+from sandbox.virtual_clock import VirtualClock
 
 T0 = datetime(2030, 1, 7, 7, tzinfo=UTC)
 START = T0 - timedelta(days=7)
@@ -73,40 +78,6 @@ class Jumping:
 
     def holds_process(self, moment: datetime) -> bool:
         return moment > self._now
-
-
-class Nobody:
-    """No gate and no attested check is in the measured plan, so nobody is asked."""
-
-    async def ask_for_ballots(
-        self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
-    ) -> Sequence[str]:
-        raise NotImplementedError(launch, plan, gate, opening, deadline)
-
-    async def ask_for_attestations(self, launch: str, plan: Plan, checks: Sequence[Check]) -> Sequence[str]:
-        raise NotImplementedError(launch, plan, checks)
-
-    async def wait_for_gate(self, launch: str, gate: Gate, opening: int, until: datetime) -> None:
-        raise NotImplementedError(launch, gate, opening, until)
-
-
-class NoOthers:
-    """The measured phase starts no other run."""
-
-    async def schedule(self, launch: str, kind: RunKind, at: datetime, *, key: str, subject: str = "") -> str:
-        raise NotImplementedError(launch, kind, at, key, subject)
-
-    async def wake(self, launch: str, kind: RunKind) -> None:
-        raise NotImplementedError(launch, kind)
-
-    async def cancel(self, launch: str, kinds: Sequence[RunKind]) -> None:
-        raise NotImplementedError(launch, kinds)
-
-    async def alive(self, run: str) -> bool:
-        raise NotImplementedError(run)
-
-    def current(self) -> str:
-        return "benchmark"
 
 
 def plan_of(items: int, *, apart: bool) -> Plan:
@@ -146,7 +117,10 @@ def staged(plan: Plan, ledger: Path) -> Conductor:
     def wall() -> datetime:
         return datetime.now(UTC)
 
-    stage = Stage(open_ledger(f"sqlite:///{ledger}"), Jumping(), wall, systems, Nobody(), NoOthers(), patient=False)
+    kept = open_ledger(f"sqlite:///{ledger}")
+    # The measured plan has nobody to ask and starts no other run.
+    people, runs = ScriptedPeople(kept, VirtualClock(START), Ballots()), PrefectRuns("benchmark", RealClock())
+    stage = Stage(kept, Jumping(), wall, systems, people, runs, patient=False)
     open_launch(
         stage.ledger, "benchmark", plan=plan, plan_hash="", plan_path="", release=Release(version="v1"), t0=T0,
         environment="sandbox", opened_by="benchmark", at=START, wall=wall(),

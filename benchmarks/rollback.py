@@ -32,6 +32,7 @@ from prefect import flow
 
 from blocks.ledger import open_ledger
 from console.prefect_server import RehearsalServer
+from console.rehearsal_desk import ScriptedPeople
 from deployments.postgres import PostgresServer
 from flows.clocks import RealClock
 from flows.phases import run_phase
@@ -39,15 +40,17 @@ from flows.roll_back import roll_back
 from flows.runs import PrefectRuns
 from flows.stage import Stage, on_stage
 from launch.acts import open_launch
+from launch.ballots_file import Ballots
 from launch.effects.web import SetFlag
 from launch.events import AnyEvent, Decision, EffectBegun, EffectFinished, EffectResult, PhaseEnded, WentLive
 from launch.ledger import Ledger
-from launch.plan import Check, Gate, Plan
+from launch.plan import Plan
 from launch.plan.schedule import FlowPhase
 from launch.plan_file import load_plan
 from launch.ports import Clock, Observation, Occasion, Sample, Standing, State
 from launch.release import Release
 from launch.state import fold
+from sandbox.virtual_clock import VirtualClock
 
 T0 = datetime(2030, 1, 7, 7, tzinfo=UTC)
 EVERY = timedelta(seconds=15)
@@ -172,21 +175,6 @@ class JumpingClock:
         return moment > self.start
 
 
-class Nobody:
-    """No gate and no attested check is in the measured plan, so nobody is asked."""
-
-    async def ask_for_ballots(
-        self, launch: str, plan: Plan, gate: Gate, opening: int, deadline: datetime
-    ) -> Sequence[str]:
-        raise NotImplementedError(launch, plan, gate, opening, deadline)
-
-    async def ask_for_attestations(self, launch: str, plan: Plan, checks: Sequence[Check]) -> Sequence[str]:
-        raise NotImplementedError(launch, plan, checks)
-
-    async def wait_for_gate(self, launch: str, gate: Gate, opening: int, until: datetime) -> None:
-        raise NotImplementedError(launch, gate, opening, until)
-
-
 def done(plan: Plan) -> list[AnyEvent]:
     """A launch that has gone live: what every measured one has behind it."""
     events: list[AnyEvent] = []
@@ -203,8 +191,9 @@ def staged(name: str, plan: Plan, ledger: Ledger, clock: Clock, systems: dict[st
     def wall() -> datetime:
         return datetime.now(UTC)
 
-    runs = PrefectRuns("benchmark", RealClock())
-    stage = Stage(ledger, clock, wall, lambda _plan, _place: systems, Nobody(), runs)
+    # Nothing of what is measured asks a person.
+    people, runs = ScriptedPeople(ledger, VirtualClock(t0), Ballots()), PrefectRuns("benchmark", RealClock())
+    stage = Stage(ledger, clock, wall, lambda _plan, _place: systems, people, runs)
     open_launch(
         stage.ledger, name, plan=plan, plan_hash="", plan_path="", release=Release(version="v1"), t0=t0,
         environment="sandbox", opened_by="benchmark", at=t0 - timedelta(hours=1), wall=wall(),

@@ -79,6 +79,10 @@ class ScriptedPeople:
         del launch, gate, opening
         await self._clock.until(until)
 
+    async def put_forms_away(self, launch: str, gate: Gate, opening: int) -> None:
+        """There are none."""
+        del launch, gate, opening
+
 
 Starter = Callable[[str, str], Awaitable[State[Any]]]
 

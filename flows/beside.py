@@ -1,4 +1,4 @@
-"""What goes on beside the rest on the day: words, and in a rollback every slow thing, so that none holds up another."""
+"""What goes on beside the rest on the day: words, and in a rollback all that takes its time. None waits for another."""
 
 from __future__ import annotations
 
@@ -20,25 +20,30 @@ class Done(Protocol):
     then: Callable[[], Awaitable[Sequence[AnyEvent]]] | None
 
 
+Handle = Callable[[object], Awaitable[Done]]
+Write = Callable[..., None]
+
+
 class Beside:
     """Things under way side by side, each once. Their events are written as soon as there are any."""
 
-    def __init__(self, handle: Callable[[object], Awaitable[Done]], write: Callable[..., None]) -> None:
+    def __init__(self, handle: Handle, write: Write, *, takes: Callable[[object], bool] = speaks) -> None:
         self._handle = handle
         self._write = write
+        self._takes = takes
         self._work: dict[str, asyncio.Task[None]] = {}
         self._words: dict[str, asyncio.Task[None]] = {}
 
     def take(self, due: Sequence[object]) -> list[object]:
-        """Begins whatever takes its time and is not under way; returns the rest."""
+        """Begins whatever it takes and is not under way; returns the rest."""
         rest = []
         for one in due:
-            if not speaks(one) and not isinstance(one, DoEffect | AskCheck):
+            if not self._takes(one):
                 rest.append(one)
                 continue
             key, kind = spoken_key(one), self._words if speaks(one) else self._work
             if key not in kind:
-                kind[key] = asyncio.create_task(self._do(one))
+                kind[key] = asyncio.create_task(perform(one, self._handle, self._write))
         return rest
 
     @property
@@ -71,11 +76,18 @@ class Beside:
                     del kind[key]
                     task.result()
 
-    async def _do(self, due: object) -> None:
-        doing = await self._handle(due)
-        self._write(*doing.events)
-        if doing.then is not None:
-            self._write(*await doing.then())
+
+async def perform(due: object, handle: Handle, write: Write) -> None:
+    """Does one thing and writes what came of it, each as soon as it is there."""
+    doing = await handle(due)
+    write(*doing.events)
+    if doing.then is not None:
+        write(*await doing.then())
+
+
+def takes_time(due: object) -> bool:
+    """Whether it says something, changes something or asks a system: nothing else should wait for that."""
+    return speaks(due) or isinstance(due, DoEffect | AskCheck)
 
 
 def spoken_key(due: object) -> str:

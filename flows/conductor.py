@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flows.beside import spoken_key
+from flows.beside import Beside, perform
 from flows.reader import Reader
 from flows.stage import Stage
-from launch.agenda import Agenda, Memory, Scope, agenda, speaks
+from launch.agenda import Agenda, Memory, Scope, agenda
 from launch.errors import RefusedError
 from launch.events import AnyEvent, Decision, PhaseStarted, RunTakenUp
 from launch.ledger import ConflictError
@@ -19,8 +19,6 @@ from launch.plan.schedule import FlowPhase
 from launch.ports import Occasion, Systems
 
 _PATIENCE = timedelta(seconds=30)
-_BREATH = 1.0
-"""Seconds between two looks at the ledger while nothing but words is under way."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,6 @@ class Conductor:
         self.memory = Memory()
         self.plan = self.reader.plan
         self._systems: Systems | None = None
-        self._speaking: dict[str, asyncio.Task[None]] = {}
 
     @property
     def systems(self) -> Systems:
@@ -134,20 +131,27 @@ class Conductor:
     async def conduct(self, scope: Scope, handle: Handler, board: Board | None = None) -> Finished | Handover:
         """Runs the loop until the scope is over, or until waiting is better done without a process.
 
-        The board is renewed whenever nothing is due for the moment.
+        The board is renewed whenever nothing is due for the moment. On the day words go out beside the work, and a chat
+        that hangs delays nothing; in a rehearsal they are said in their turn.
         """
+        beside = Beside(handle, self.write)
         while True:
+            beside.reap()
             self.reader.refresh()
             look = agenda(self.plan, self.reader.state, self.now(), scope, self.memory)
+            work = beside.take(look.due) if self.stage.patient else look.due
+            if work:
+                await self.carry_out(work, handle)
+                continue
             if look.due:
-                await self.carry_out(look.due, handle)
+                await beside.next_end()
                 continue
             if self._over(scope):
-                await self._settle_down(board)
+                await _settle_down(board, beside)
                 return Finished(self._decision(scope))
             if board is not None:
                 board.renew()
-            handover = await self._wait(look, board)
+            handover = await self._wait(look, board, beside)
             if handover is not None:
                 return handover
 
@@ -155,60 +159,29 @@ class Conductor:
         """Does everything that is due side by side.
 
         On the day, each result is written when it is there, so that a system that hangs keeps nobody from knowing what
-        the others said; words go out beside the work, and a chat that hangs delays nothing. A rehearsal waits for all
-        and writes in the order of the agenda, because its course must not depend on how fast they are.
+        the others said. A rehearsal waits for all and writes in the order of the agenda, because its course must not
+        depend on how fast they are.
         """
-        self._reap()
-        work = [one for one in due if not (self.stage.patient and speaks(one))]
-        for one in due:
-            if one not in work and spoken_key(one) not in self._speaking:
-                self._speaking[spoken_key(one)] = asyncio.create_task(self._do(one, handle))
-        if not work:
-            await asyncio.wait(self._speaking.values(), timeout=_BREATH, return_when=asyncio.FIRST_COMPLETED)
-            return
         if self.stage.patient:
-            await asyncio.gather(*(self._do(one, handle) for one in work))
+            await asyncio.gather(*(perform(one, handle, self.write) for one in due))
             return
-        doings = await asyncio.gather(*(handle(one) for one in work))
+        doings = await asyncio.gather(*(handle(one) for one in due))
         for doing in doings:
             self.write(*doing.events)
         started = [doing.then() for doing in doings if doing.then is not None]
         for events in await asyncio.gather(*started):
             self.write(*events)
 
-    async def finish_speaking(self) -> None:
-        """Waits until everything that is being said is said, or has failed."""
-        await asyncio.gather(*self._speaking.values())
-        self._reap()
-
-    async def _do(self, due: object, handle: Handler) -> None:
-        doing = await handle(due)
-        self.write(*doing.events)
-        if doing.then is not None:
-            self.write(*await doing.then())
-
-    def _reap(self) -> None:
-        """Forgets what has been said; raises what went wrong in a way that nobody planned for."""
-        for key, task in list(self._speaking.items()):
-            if task.done():
-                del self._speaking[key]
-                task.result()
-
-    async def _settle_down(self, board: Board | None) -> None:
-        await self.finish_speaking()
-        if board is not None:
-            await board.finish()
-
-    async def _wait(self, look: Agenda, board: Board | None) -> Handover | None:
+    async def _wait(self, look: Agenda, board: Board | None, beside: Beside) -> Handover | None:
         until = look.next or self.now() + _PATIENCE
         gate = look.waiting_for
         if gate is not None:
-            await self._settle_down(board)
+            await _settle_down(board, beside)
             opening = self.reader.state.gate(gate.id).opening
             await self.stage.people.wait_for_gate(self.launch, gate, opening, until)
             return None
         if not self.stage.clock.holds_process(until):
-            await self._settle_down(board)
+            await _settle_down(board, beside)
             return Handover(until)
         await self.stage.clock.until(until)
         return None
@@ -223,3 +196,10 @@ class Conductor:
 
     def _decision(self, scope: Scope) -> Decision | None:
         return self.reader.state.phase(scope.phase).decision if scope.phase is not None else None
+
+
+async def _settle_down(board: Board | None, beside: Beside) -> None:
+    """This run's process may end after it: what is being said is said, or has failed, and what changed is shown."""
+    await beside.finish()
+    if board is not None:
+        await board.finish()

@@ -16,8 +16,19 @@ from prefect.client.schemas.objects import StateType
 from prefect.flow_runs import asuspend_flow_run
 from prefect.utilities.urls import url_for
 
-from flows.clocks import CompressedClock, LaunchClock
-from flows.runs import PrefectRuns, gate_tag, kind_tag, launch_tag, pause_key, runs_with, waits_for, wake_mark
+from flows.clocks import PATIENCE, CompressedClock, LaunchClock
+from flows.runs import (
+    PrefectRuns,
+    call_off_wakes,
+    close_forms,
+    gate_tag,
+    kind_tag,
+    launch_tag,
+    pause_key,
+    runs_with,
+    waits_for,
+    wake_mark,
+)
 from flows.stage import RunKind, WallClock
 from launch.acts import note_resume
 from launch.ledger import Ledger
@@ -88,10 +99,15 @@ class PrefectPeople:
     async def wait_for_gate(self, launch: str, gate: Gate, opening: int, until: datetime) -> None:
         """Suspends the flow run around this call; it begins again from its first line when somebody wakes it.
 
-        Each wake-up has a key of its own, so that a run resumed by hand suspends again. Such a resume is written down.
+        Where something is due within two minutes it keeps the process, and returns after a slice: guards are sampled
+        while people vote, and a new process costs seconds each time. Each wake-up has a key of its own, so that a run
+        resumed by hand suspends again. Such a resume is written down.
         """
         if isinstance(self._clock, CompressedClock):
             self._clock.pace(1.0)
+        if until - self._clock.now() <= PATIENCE:
+            await self._clock.until(until)
+            return
         run = self._runs.current()
         async with get_client() as client:
             states = await client.read_flow_run_states(UUID(run))
@@ -109,6 +125,12 @@ class PrefectPeople:
             tags=[gate_tag(gate.id, opening)],
         )
         await asuspend_flow_run(key=key)
+
+    async def put_forms_away(self, launch: str, gate: Gate, opening: int) -> None:
+        """Forms that wait are cancelled, as are runs that were to wake a phase there."""
+        async with get_client() as client:
+            await call_off_wakes(client, launch, gate.id, opening)
+            await close_forms(client, launch, gate.id, opening)
 
     def _note(self, launch: str, gate: Gate, run: str) -> None:
         note_resume(self._ledger, launch, gate=gate.id, at=self._clock.now(), wall=self._wall(), run=run)

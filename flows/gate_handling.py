@@ -48,10 +48,11 @@ class GateHandler:
         return Doing(list(await self.speaker.gate_opened(gate, due.opening, links)))
 
     async def announce(self, due: AnnounceDecision) -> Doing:
-        """Tells the war room what the gate decided."""
+        """Puts the gate's forms away and tells the war room what it decided."""
         conductor = self.conductor
-        await show_gate(conductor.plan, conductor.reader.state, due.gate, conductor.now())
         decided = conductor.reader.state.gate(due.gate.id)
+        await conductor.stage.people.put_forms_away(conductor.launch, due.gate, decided.opening)
+        await show_gate(conductor.plan, conductor.reader.state, due.gate, conductor.now())
         return Doing(list(await self.speaker.gate_decided(due.gate, due.key, decided)))
 
     def settle(self, due: SettleGate) -> Doing:

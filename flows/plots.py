@@ -6,9 +6,10 @@ import base64
 import io
 import math
 from datetime import datetime, tzinfo
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from launch.course import Course, GuardCourse, Moment
+from launch.course import Course, GuardCourse, Moment, Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,8 +68,10 @@ def _nearness(guard: GuardCourse) -> tuple[bool, float]:
 
 
 def _draw_exposure(axis: Axes, course: Course) -> None:
-    times = [_day(point.at) for point in course.exposure]
-    values = [math.nan if point.value is None else point.value for point in course.exposure]
+    # What was read back last holds until it is read back otherwise.
+    points = [*course.exposure, Point(course.end, course.exposure[-1].value)]
+    times = [_day(point.at) for point in points]
+    values = [math.nan if point.value is None else point.value for point in points]
     axis.step(times, values, where="post", color=_INK, linewidth=1.6)
     axis.fill_between(times, values, step="post", color=_INK, alpha=0.12)
     axis.set_ylim(0, 105)
@@ -102,16 +105,18 @@ def _finish(figure: Figure, axes: list[Axes], course: Course, zone: tzinfo) -> N
     locator = AutoDateLocator(tz=zone)  # type: ignore[no-untyped-call]
     axes[-1].xaxis.set_major_locator(locator)
     axes[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))  # type: ignore[no-untyped-call]
-    last = ""
-    for moment in course.moments:
-        if moment.what != last:
+    last: list[str] = []
+    for at, together in groupby(course.moments, key=lambda moment: moment.at):
+        moments = list(together)
+        named = list(dict.fromkeys(moment.what for moment in moments))
+        if named != last:
             axes[0].annotate(
-                moment.what,
-                (_day(moment.at), 1.0),
+                ", ".join(named),
+                (_day(at), 1.0),
                 xycoords=("data", "axes fraction"),
                 rotation=30,
                 fontsize=7,
-                color=_BAD if moment.bad else _GOOD,
+                color=_BAD if any(moment.bad for moment in moments) else _GOOD,
             )
-        last = moment.what
+        last = named
     figure.suptitle(f"{course.product}, {course.launch}", x=0.01, ha="left", fontsize=10)

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.beside import Beside
+from flows.beside import Beside, takes_time
 from flows.conductor import Conductor, Doing
 from flows.effects import EffectHandler
 from flows.gate_handling import GateHandler
@@ -102,7 +102,7 @@ async def _undo(conductor: Conductor, cleared: asyncio.Task[None]) -> None:
     chat that hangs. A rehearsal does what is due at one moment together, because its course must be the same each time.
     """
     handler = RollbackHandler(conductor, cleared)
-    beside = Beside(handler, conductor.write)
+    beside = Beside(handler, conductor.write, takes=takes_time)
     while True:
         conductor.reader.refresh()
         claimed = conductor.reader.state.rollback

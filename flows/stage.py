@@ -55,7 +55,10 @@ class People(Protocol):
         """Gives the roles that may vouch a form for these checks; returns the links. Idempotent."""
 
     async def wait_for_gate(self, launch: str, gate: Gate, opening: int, until: datetime) -> None:
-        """Waits without a process until the gate is decided or `until`; may not return but end this run's process."""
+        """Waits until the gate is decided or `until`, or returns sooner; may not return but end this run's process."""
+
+    async def put_forms_away(self, launch: str, gate: Gate, opening: int) -> None:
+        """Takes away the ballot forms of a gate that has decided. Idempotent."""
 
 
 class Runs(Protocol):

@@ -19,9 +19,16 @@ def moment_of(state: LaunchState, offset: timedelta) -> datetime:
 
 
 def phase_start(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:
-    """When the flow of a phase starts; None for a phase the plan does not have."""
+    """When the flow of a phase starts; None for a phase the plan does not have.
+
+    Stabilization starts when the product is live, also where its first stage is planned for later: what is exposed by
+    then is watched. The items of its stages keep their own moments.
+    """
     starts = [one.start for one in plan.phases if one.flow_phase is phase and one.start is not None]
-    return moment_of(state, min(starts)) if starts else None
+    if not starts:
+        return None
+    latest = timedelta(0) if phase is FlowPhase.STABILIZATION else max(starts)
+    return moment_of(state, min(*starts, latest))
 
 
 def phase_end(plan: Plan, state: LaunchState, phase: FlowPhase) -> datetime | None:

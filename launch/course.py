@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from launch import events
 from launch.acts import plan_of
@@ -12,10 +13,13 @@ from launch.events import GuardState
 from launch.ledger import Record
 from launch.plan import Guard
 
+_INTERVALS = 3
+"""Samples of a step further apart than so many of its intervals have a hole between them."""
+
 
 @dataclass(frozen=True)
 class Point:
-    """One value; None where there was no data, so that a line breaks there."""
+    """One value; None where there was no data or nobody looked, so that a line breaks there."""
 
     at: datetime
     value: float | None
@@ -64,7 +68,8 @@ def course_of(records: Sequence[Record]) -> Course:
     """The course so far, from the records alone. Raises `RefusedError` where they do not begin with an opening."""
     plan = plan_of(records)
     exposure = tuple(_exposure(records))
-    guards = tuple(one for guard in plan.thresholds if (one := _guard(guard, records)).points)
+    longest = _INTERVALS * plan.rollout.every
+    guards = tuple(one for guard in plan.thresholds if (one := _guard(guard, records, longest)).points)
     moments = tuple(_moments(records))
     seen = [point.at for line in (exposure, *(one.points for one in guards)) for point in line]
     seen += [moment.at for moment in moments]
@@ -78,7 +83,7 @@ def _exposure(records: Sequence[Record]) -> Iterator[Point]:
             yield Point(record.at, record.event.percent)
 
 
-def _guard(guard: Guard, records: Sequence[Record]) -> GuardCourse:
+def _guard(guard: Guard, records: Sequence[Record], longest: timedelta) -> GuardCourse:
     points: list[Point] = []
     firing: list[tuple[datetime, datetime]] = []
     since: datetime | None = None
@@ -98,8 +103,16 @@ def _guard(guard: Guard, records: Sequence[Record]) -> GuardCourse:
     if since is not None:
         firing.append((since, records[-1].at))
     limit = None if isinstance(guard.value, bool | str) else float(guard.value)
-    ordered = tuple(sorted(points, key=lambda one: one.at))
+    ordered = tuple(_broken(sorted(points, key=lambda one: one.at), longest))
     return GuardCourse(guard.id, guard.metric, guard.unit, limit, ordered, tuple(firing))
+
+
+def _broken(points: Sequence[Point], longest: timedelta) -> Iterator[Point]:
+    """The points, with a hole wherever two are further apart than that: what was between, nobody knows."""
+    for point, following in zip_longest(points, points[1:]):
+        yield point
+        if following is not None and following.at - point.at > longest:
+            yield Point(point.at + (following.at - point.at) / 2, None)
 
 
 def _moments(records: Sequence[Record]) -> Iterator[Moment]:

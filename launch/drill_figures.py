@@ -31,8 +31,9 @@ class DrillFigures(Model):
     """A drill's result. Seconds are of the launch clock; None is what did not happen or was not recorded.
 
     `restored_seconds` is the recovery time (RTO): from the call for the rollback until service was verified restored.
-    `lost_seconds` is the recovery point (RPO): how old the data is that the way back leads to, from the snapshot item
-    that names a `recovery_point`. `failures` says in words why the drill did not pass; empty is a pass.
+    `lost_seconds` is the recovery point (RPO): how old the data is that a restore would lead to, from the snapshot item
+    that names a `recovery_point`. A way back that takes the schema down in place costs none of it. `failures` says in
+    words why the drill did not pass; empty is a pass.
     """
 
     launch: str
@@ -147,7 +148,7 @@ def _failures(figures: DrillFigures) -> Iterator[str]:
     budgets: Mapping[str, tuple[float | None, float | None]] = {
         "service was restored after": (figures.restored_seconds, figures.restore_within_seconds),
         "the rollback was complete after": (figures.complete_seconds, figures.complete_within_seconds),
-        "data would be lost of the last": (figures.lost_seconds, figures.lose_within_seconds),
+        "a restore would cost the data of the last": (figures.lost_seconds, figures.lose_within_seconds),
     }
     for what, (measured, budget) in budgets.items():
         if budget is None:
@@ -188,7 +189,7 @@ def drill_rows(figures: DrillFigures) -> Iterator[dict[str, str]]:
         ("deployed", figures.deploy_seconds, None),
         ("service restored (RTO)", figures.restored_seconds, figures.restore_within_seconds),
         ("complete", figures.complete_seconds, figures.complete_within_seconds),
-        ("data lost (RPO)", figures.lost_seconds, figures.lose_within_seconds),
+        ("data a restore would cost (RPO)", figures.lost_seconds, figures.lose_within_seconds),
     )
     for what, measured, budget in sums:
         yield {

@@ -51,9 +51,15 @@ def begun_at(plan: Plan, state: LaunchState, step: RolloutStep) -> datetime | No
     left = [state.step(one.n).advanced_at for one in earlier_steps(plan, step)]
     if None in left:
         return None
+    reached = [one for one in (*finished, *left) if one is not None]
     offset = offset_of(plan, step)
-    planned = moment_of(state, offset) if offset is not None and state.t0 is not None else None
-    return max(one for one in (*finished, *left, planned) if one is not None)
+    if offset is None or state.t0 is None:
+        return max(reached)
+    planned, live_at = state.t0 + offset, state.live_at
+    if live_at is None or max(*reached, planned) > live_at:
+        # Moments after T0 move with the actual go-live, but for what had come by then.
+        planned = moment_of(state, offset)
+    return max(*reached, planned)
 
 
 def is_right(step: RolloutStep, percent: float | None) -> bool:

@@ -39,10 +39,18 @@ class PostgresServer:
     """
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self._port: int | None = None
+        self._source: PostgresServer | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="tminus-postgres-"))
         self._data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens from its first start on. Raises `RuntimeError` before that."""
+        if self._port is None:
+            raise RuntimeError("the server has no port before its first start")
+        return self._port
 
     def dsn(self, database: str = "postgres", *, user: str = _SUPERUSER, password: str = _PASSWORD) -> str:
         """Connection URL."""
@@ -60,19 +68,20 @@ class PostgresServer:
             raise RuntimeError(f"initdb ended with {done.returncode}: {done.stderr[-300:]}")
 
     def follow(self, primary: PostgresServer) -> None:
-        """Becomes the hot standby of a primary that was created and has not been started yet."""
+        """Becomes the hot standby of a primary that was created and has not been started yet, and is started first."""
         shutil.copytree(primary._data, self._data, copy_function=shutil.copyfile)
         (self._data / "standby.signal").touch()
-        source = f"host=127.0.0.1 port={primary.port} user={_SUPERUSER} password={_PASSWORD} application_name=standby"
-        with (self._data / "postgresql.auto.conf").open("a") as settings:
-            settings.write(f"primary_conninfo = '{source}'\n")
+        self._source = primary
         self._hand_over()
 
     def start(self, **settings: str) -> None:
         """Raises `RuntimeError` when the server does not take connections."""
         self._data.chmod(0o700)
-        options = [part for name, value in (_SETTINGS | settings).items() for part in ("-c", f"{name}={value}")]
-        command = ["postgres", "-D", str(self._data), "-p", str(self.port), *options]
+        # Chosen right before it is bound: a port that is free while the cluster is made may be somebody's by then.
+        self._port = self._port or _free_port()
+        options = _SETTINGS | settings | self._following()
+        given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        command = ["postgres", "-D", str(self._data), "-p", str(self._port), *given]
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
                 self._as_user(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/"
@@ -103,6 +112,12 @@ class PostgresServer:
     def pid(self) -> int:
         """The postmaster's process id."""
         return self._process.pid if self._process else 0
+
+    def _following(self) -> dict[str, str]:
+        if self._source is None:
+            return {}
+        source = f"host=127.0.0.1 port={self._source.port} user={_SUPERUSER} password={_PASSWORD}"
+        return {"primary_conninfo": f"{source} application_name=standby"}
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_SECONDS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from flows.beside import Beside, speaks
+from flows.beside import Beside, speaks, takes_time
 from launch.agenda import AskCheck, CallSeats, DoEffect, SettleGate
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
 from launch.gates import GateRuling
@@ -57,7 +57,7 @@ def test_what_ends_soon_waits_for_nothing_slow() -> None:
     desk = Desk()
 
     async def play() -> None:
-        beside = Beside(desk.handle, desk.write)
+        beside = Beside(desk.handle, desk.write, takes=takes_time)
         assert beside.take([SLOW, QUICK, SAY]) == []
         desk.let_go("quick")
         while "effect-finished quick" not in desk.written:
@@ -79,7 +79,7 @@ def test_what_is_under_way_is_not_begun_again() -> None:
     desk = Desk()
 
     async def play() -> None:
-        beside = Beside(desk.handle, desk.write)
+        beside = Beside(desk.handle, desk.write, takes=takes_time)
         for _ in range(3):
             beside.take([SLOW, SAY])
             await asyncio.sleep(0)
@@ -96,7 +96,7 @@ def test_what_is_under_way_is_not_begun_again() -> None:
 def test_what_decides_is_left_to_the_loop() -> None:
     async def play() -> list[object]:
         desk = Desk()
-        beside = Beside(desk.handle, desk.write)
+        beside = Beside(desk.handle, desk.write, takes=takes_time)
         rest = beside.take([SETTLE, QUICK])
         desk.let_go("quick")
         await beside.finish()
@@ -110,7 +110,7 @@ def test_an_error_that_nobody_planned_for_is_raised() -> None:
         raise LookupError(due)
 
     async def play() -> None:
-        beside = Beside(broken, Desk().write)
+        beside = Beside(broken, Desk().write, takes=takes_time)
         beside.take([QUICK])
         await beside.next_end()
 

@@ -45,6 +45,7 @@ from launch.events import (
     CheckAttested,
     Decision,
     GateDecided,
+    GateExtended,
     GateOpened,
     ResumedWithoutBallot,
 )
@@ -337,6 +338,20 @@ def test_a_form_pressed_after_the_decision_casts_nothing(stage: Stage, launch: s
 # --- the phase that waits ---------------------------------------------------------------------------------------------
 
 
+def test_while_guards_are_due_every_few_seconds_the_phase_keeps_its_process(stage: Stage, launch: str) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    now = machine_clock()
+    clock = RealClock(wall=lambda: now, sleep=sleep)
+    people = PrefectPeople(stage.ledger, clock, machine_clock, PrefectRuns("cockpit", clock))
+    open_gate(stage, launch)
+    asyncio.run(people.wait_for_gate(launch, the_gate(stage.ledger, launch), 1, now + timedelta(seconds=15)))
+    assert slept == [2.0]
+
+
 def test_a_phase_resumed_by_hand_waits_again_under_a_new_key_and_it_is_written_down(
     stage: Stage,
     launch: str,
@@ -358,19 +373,31 @@ def test_the_deadline_wakes_the_phase_and_takes_the_forms_away(
     launch: str,
     client: SyncPrefectClient,
 ) -> None:
-    open_gate(stage, launch, deadline=machine_clock())
-    gate = the_gate(stage.ledger, launch)
-    asyncio.run(stage.people.ask_for_ballots(launch, the_plan(), gate, 1, machine_clock()))
-    forms = [play(client, run) for run in runs_of(client, launch, RunKind.BALLOT)]
+    forms = ask(stage, launch, client)
     phase = start_phase(stage, launch, client)
     (waking,) = runs_of(client, launch, RunKind.WAKE)
     assert waking.expected_start_time is not None
+    brought_forward = GateExtended(gate=GATE, deadline=machine_clock())
+    stage.ledger.append(launch, brought_forward, at=machine_clock(), wall=machine_clock())
     client.set_flow_run_state(waking.id, AwaitingRetry(scheduled_time=machine_clock()), force=True)
     play(client, waking)
     assert state_of(stage.ledger, launch).gate(GATE).decision is Decision.NO_GO
-    assert {state_name(client, form) for form in forms} == {"Cancelled"}
+    assert {state_name(client, form) for form in forms.values()} == {"Cancelled"}
     assert play(client, phase).state_name == "Completed"
     assert kinds(stage, launch, ResumedWithoutBallot) == []
+
+
+def test_forms_and_wake_ups_of_a_gate_that_has_decided_are_put_away(
+    stage: Stage,
+    launch: str,
+    client: SyncPrefectClient,
+) -> None:
+    forms = ask(stage, launch, client)
+    start_phase(stage, launch, client)
+    for _ in range(2):
+        asyncio.run(stage.people.put_forms_away(launch, the_gate(stage.ledger, launch), 1))
+        assert {state_name(client, form) for form in forms.values()} == {"Cancelled"}
+        assert [run.state_name for run in runs_of(client, launch, RunKind.WAKE)] == ["Cancelled"]
 
 
 # --- attestations -----------------------------------------------------------------------------------------------------

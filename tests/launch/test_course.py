@@ -52,12 +52,17 @@ def test_a_guard_has_its_samples_its_limit_and_the_stretch_in_which_it_fired() -
         records(
             (1, events.StepSampled(step=1, clean=True, values={"errors": 0.5})),
             (2, events.StepSampled(step=1, clean=False, values={"errors": None})),
-            (5, fired(GuardState.FIRING, 7.0, 4)),
-            (9, fired(GuardState.CLEAR, 1.0, 8)),
+            (3, fired(GuardState.FIRING, 7.0, 3)),
+            (9, fired(GuardState.CLEAR, 1.0, 4)),
         ),
     )
-    points = (Point(at(1), 0.5), Point(at(2), None), Point(at(4), 7.0), Point(at(8), 1.0))
-    assert course.guards == (GuardCourse("errors", "error_rate", "%", 5.0, points, ((at(5), at(9)),)),)
+    points = (Point(at(1), 0.5), Point(at(2), None), Point(at(3), 7.0), Point(at(4), 1.0))
+    assert course.guards == (GuardCourse("errors", "error_rate", "%", 5.0, points, ((at(3), at(9)),)),)
+
+
+def test_where_nobody_looked_for_three_intervals_the_line_has_a_hole() -> None:
+    clean = [(minute, events.StepSampled(step=1, clean=True, values={"errors": 0.5})) for minute in (1, 2, 12)]
+    assert [point.value for point in course_of(records(*clean)).guards[0].points] == [0.5, 0.5, None, 0.5]
 
 
 def test_a_guard_that_still_fires_fires_up_to_the_end() -> None:

@@ -186,8 +186,8 @@ def test_the_figures_are_those_of_the_records() -> None:
         (run(back=601), "service was restored after 10m1s; the budget is 10m"),
         (run(left=("first: undo failed",)), "it ended partial; left: first: undo failed"),
         (run(complete_within="200s"), "the rollback was complete after 3m30s; the budget is 3m20s"),
-        (run(lose_within="5m"), "data would be lost of the last an unknown time; the budget is 5m"),
-        (run(lose_within="5m", point=4), "data would be lost of the last 5m40s; the budget is 5m"),
+        (run(lose_within="5m"), "a restore would cost the data of the last an unknown time; the budget is 5m"),
+        (run(lose_within="5m", point=4), "a restore would cost the data of the last 5m40s; the budget is 5m"),
     ],
     ids=["restored late", "residue", "complete late", "recovery point unknown", "recovery point too old"],
 )

@@ -29,10 +29,12 @@ from launch.events import (
     Outcome,
     StepAdvanced,
     StepSampled,
+    WentLive,
 )
-from launch.exposure import StepRuling, rule, seen
+from launch.exposure import StepRuling, begun_at, rule, seen
 from launch.plan import Plan, RolloutStep
 from launch.ports import Observation, Standing
+from launch.state import LaunchState
 from launch.status import status
 from launch.verdicts import Verdict
 from tests.fakes import plans, rollouts
@@ -436,3 +438,28 @@ def held_between(start: int, minutes: int) -> list[Any]:
             return
 
     return [(T0 + start * MINUTE, hold), (T0 + (start + minutes) * MINUTE, release)]
+
+
+# --- a product that goes live late -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("live", "done", "expected"),
+    [
+        (0, 10, 10),
+        (10, 10, 10),
+        (10, 12, 20),
+        (5, 15, 15),
+        (5, 4, 15),
+    ],
+)
+def test_a_step_that_was_entered_before_the_product_went_live_is_held_from_then_on(live, done, expected) -> None:
+    """StatusBoardV2: its step of T+10m is entered in the countdown, which ends in that moment. It was held unwatched."""
+    step = rollouts.step(1, 50, "T+10m", "10m")
+    plan = rollouts.rollout("flag-percentage", [step])
+    story = sorted([(live, WentLive()), (done, DONE)], key=lambda one: one[0])
+    state = LaunchState()
+    state.t0 = T0
+    for minute, event in story:
+        state._take(event, T0 + minute * MINUTE)
+    assert begun_at(plan, state, plan.rollout.steps[0]) == T0 + expected * MINUTE

@@ -110,6 +110,15 @@ def test_what_needs_no_decision_rolls_back_at_the_sample_that_shows_it(fired: pl
     assert claimed(play(plan, World(guards=FIRING_FROM_TEN))) == ("bad", fired["tier"], FIRES)
 
 
+def test_nobody_looks_away_between_going_live_and_the_planned_begin_of_the_watch() -> None:
+    """StatusBoardV2's canary stage lasts until T+20m, and the product is live at T0: from then on it is watched."""
+    plan = watched(trigger("bad", "immediate", automatic=True))
+    lasting = {"countdown": {"end": 20 * MINUTE}, "watch": {"start": 20 * MINUTE}}
+    stages = [stage.model_copy(update=lasting.get(stage.id, {})) for stage in plan.phases]
+    player = play(plan.model_copy(update={"phases": tuple(stages)}), World(guards=FIRING_FROM_TEN))
+    assert claimed(player) == ("bad", "immediate", FIRES)
+
+
 @pytest.mark.parametrize("tier", ["immediate", "urgent", "conditional"])
 @pytest.mark.parametrize(
     ("vote", "outcome", "after"),
