@@ -174,10 +174,12 @@ def _patient(state: LaunchState, due: Due, now: datetime) -> bool:
 
 def _named(where: str, due: object, state: LaunchState) -> Overdue:
     kind = type(due).__name__
-    carried = (getattr(due, name) for name in ("id", "check", "gate", "trigger", "criterion") if hasattr(due, name))
+    carried = (
+        getattr(due, name) for name in ("id", "check", "gate", "trigger", "criterion", "range") if hasattr(due, name)
+    )
     item = next(carried, "")
     name = str(getattr(item, "id", item))
-    told = f"{where}: {_VERBS.get(kind, kind)} {name}".rstrip()
+    told = f"{where}: {VERBS[kind]} {name}".rstrip()
     attempt = state.effect(name).attempt if isinstance(due, DoEffect) else state.check(name).asked
     return Overdue(
         what=f"{where}/{kind}/{name}".rstrip("/"),
@@ -192,12 +194,17 @@ _QUESTION_TAKES = timedelta(seconds=60)
 """A system that hangs is asked four times, ten seconds each, with 14 to 21 seconds between."""
 
 
-_VERBS = {
+VERBS: Mapping[str, str] = {
+    "AnnounceDecision": "telling the decision of gate",
+    "AskAboutRange": "asking people about",
     "AskCheck": "asking",
+    "AskPeople": "asking people to vouch",
+    "CallSeats": "calling the seats",
+    "SampleGuards": "sampling the guards",
+    "ReadExposure": "reading back the exposure",
     "DoEffect": "doing",
     "OpenGate": "opening gate",
     "SettleGate": "settling gate",
-    "SampleGuards": "sampling the guards",
     "PostUpdate": "posting the update",
     "FireTrigger": "firing trigger",
     "PromoteTrigger": "promoting trigger",
@@ -210,6 +217,9 @@ _VERBS = {
     "HoldStep": "holding the step",
     "GoLive": "going live",
     "EndScope": "ending the phase",
+    "SkipUndo": "leaving what cannot be undone now",
+    "Restored": "saying that service is restored",
+    "EndRollback": "ending the rollback",
 }
 
 

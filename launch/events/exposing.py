@@ -68,7 +68,7 @@ class StepAdvanced(Event):
 
 
 class ExposureHeld(Event):
-    """A person, the conductor or the watchdog holds the exposure: no step advances, all other work goes on."""
+    """The exposure is held, by a person, the conductor or the watchdog: no step advances, all other work goes on."""
 
     kind: Literal["exposure-held"] = "exposure-held"
     by: str

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -22,8 +23,9 @@ from launch.events import (
     RunTakenUp,
     WentLive,
 )
-from launch.overdue import Carried, out_of_sight, overdue
+from launch.overdue import VERBS, Carried, out_of_sight, overdue
 from launch.plan import FlowPhase, Plan
+from launch.rolling_back import RollbackDue
 from launch.verdicts import Verdict
 from launch.watch import LOOK, Overdue, Watch
 from tests.fakes import plans, rollouts
@@ -78,6 +80,10 @@ def test_an_open_gate_is_overdue_only_when_its_deadline_has_passed() -> None:
     opened = GateOpened(gate="go", plan_hash="", evidence_hash="", deadline=T0 - 25 * MINUTE)
     assert late(plan, -26 * MINUTE, *COUNTDOWN, opened) == []
     assert late(plan, -25 * MINUTE, *COUNTDOWN, opened) == ["countdown/SettleGate/go"]
+
+
+def test_everything_that_can_be_due_is_named_in_words() -> None:
+    assert {kind.__name__ for kind in get_args(RollbackDue)} == set(VERBS)
 
 
 def test_an_effect_under_way_has_the_time_its_action_gives_it() -> None:
