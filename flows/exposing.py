@@ -11,14 +11,16 @@ from flows.conductor import Conductor, Doing
 from flows.effects import filled
 from launch.agenda import AdvanceStep, HoldStep, ReadExposure, SampleStep, TakeSnapshot
 from launch.effects import Restore
+from launch.effects.base import Effect
 from launch.errors import PlanError, SystemFaultError
 from launch.events import SnapshotTaken, StepAdvanced, StepHeld, StepSampled
 from launch.exposure import seen
 from launch.plan import Action, Snapshot
-from launch.ports import Observation, Standing
-from tasks.acting import look, look_at_once
+from launch.ports import Observation, Occasion, Standing
+from tasks.acting import look, look_at_once, read_back, read_back_at_once
 from tasks.asking import record, record_at_once
 
+_NOTHING_TO_SEE = Observation(standing=Standing.HOLDS, detail="cannot be read back")
 ExposureDue = TakeSnapshot | ReadExposure | SampleStep | AdvanceStep | HoldStep
 
 
@@ -62,11 +64,16 @@ class ExposureHandler:
         conductor, step = self.conductor, due.step
         now = conductor.now()
         conductor.memory.looked[f"step-{step.n}"] = now
-        looks = await asyncio.gather(*(self._observed(action) for action in due.actions))
-        observations = {
-            action.id: one for action, one in zip(due.actions, looks, strict=True) if not isinstance(one, str)
-        }
-        if len(observations) < len(due.actions):
+        visible = {action.id: effect for action in due.actions if (effect := _visible(action)) is not None}
+        observations = {action.id: _NOTHING_TO_SEE for action in due.actions if action.id not in visible}
+        question = read_back if conductor.stage.patient else read_back_at_once
+        try:
+            targets = {name: self._target(name, effect) for name, effect in visible.items()}
+            if targets:
+                observations |= await question(f"step {step.n}", targets, conductor.systems)
+        except (SystemFaultError, PlanError):
+            return Doing()
+        if any(one.standing is Standing.UNKNOWN for one in observations.values()):
             return Doing()
         conductor.memory.read[step.n] = now
         event = seen(conductor.plan, step, observations)
@@ -80,18 +87,21 @@ class ExposureHandler:
             conductor.write_if_unchanged(StepAdvanced(step=due.step.n, by=due.by, reason=due.reason))
         return Doing()
 
+    def _target(self, action: str, effect: Effect) -> tuple[Effect, Occasion]:
+        """Raises `PlanError` for a value that the effect wants filled in and the launch does not have."""
+        conductor = self.conductor
+        key = conductor.reader.state.effect(action).key or f"{conductor.launch}/{action}/1"
+        return filled(conductor, effect), conductor.occasion(key)
+
     async def _observed(self, action: Action) -> Observation | str:
         """What the action's target is now, or why that cannot be seen."""
-        conductor = self.conductor
-        if isinstance(action.effect, Restore):
-            return Observation(standing=Standing.HOLDS)
-        if not action.effect.observable:
-            return Observation(standing=Standing.HOLDS, detail="cannot be read back")
-        key = conductor.reader.state.effect(action.id).key or f"{conductor.launch}/{action.id}/1"
-        question = look if conductor.stage.patient else look_at_once
+        visible = _visible(action)
+        if visible is None:
+            return _NOTHING_TO_SEE
+        question = look if self.conductor.stage.patient else look_at_once
         try:
-            effect = filled(conductor, action.effect)
-            found = await question(action.id, effect, None, conductor.systems, conductor.occasion(key))
+            effect, occasion = self._target(action.id, visible)
+            found = await question(action.id, effect, None, self.conductor.systems, occasion)
         except (SystemFaultError, PlanError) as fault:
             return str(fault)
         return found if found.standing is not Standing.UNKNOWN else found.detail or "nobody can tell"
@@ -104,3 +114,8 @@ class ExposureHandler:
         except SystemFaultError as fault:
             return str(fault)
         return {name: one.value for name, one in reading.values.items()}
+
+
+def _visible(action: Action) -> Effect | None:
+    """The action's effect, where it has one that can be looked at."""
+    return None if isinstance(action.effect, Restore) or not action.effect.observable else action.effect

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 import anyio.to_thread
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -28,6 +31,27 @@ async def look(
 
 # Not retried here: the conductor observes before it begins a new attempt, so that nothing is applied twice.
 look_at_once = impatient(look)
+
+
+@retryable("read back {name}")
+async def read_back(
+    name: str,  # noqa: ARG001  names the task run
+    targets: Mapping[str, tuple[Effect, Occasion]],
+    systems: Systems,
+) -> Mapping[str, Observation]:
+    """How the world stands to each of these effects, by the names given to them, all looked at side by side.
+
+    One task for all: a rollout reads a dozen targets back every half minute, for hours. One that cannot be looked at
+    fails them all, because part of an exposure is none.
+    """
+    looks = (
+        anyio.to_thread.run_sync(_acting(systems, effect).observe, effect, occasion)
+        for effect, occasion in targets.values()
+    )
+    return dict(zip(targets, await asyncio.gather(*looks), strict=True))
+
+
+read_back_at_once = impatient(read_back)
 
 
 @task(task_run_name="{name}", cache_policy=NO_CACHE, persist_result=False)
