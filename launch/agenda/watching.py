@@ -17,8 +17,13 @@ class Watching(Gating):
         if self.scope.phase not in {FlowPhase.STABILIZATION, FlowPhase.COUNTDOWN}:
             return
         start, end = self._span()
+        lasts = self.scope.phase is FlowPhase.COUNTDOWN
         for guard in self.plan.thresholds:
-            ticks = [self._tick(one.start, one.end, one.every, start, end) for one in guard.watched]
+            # Nothing else watches before a countdown has ended, also one that words keep open past its planned end.
+            ticks = [
+                self._tick(one.start, one.end, one.every, start, max(end, self.now + one.every) if lasts else end)
+                for one in guard.watched
+            ]
             latest = max((last for last, _ in ticks if last is not None), default=None)
             self.future += [following for _, following in ticks if following is not None]
             sampled = self.memory.sampled.get(guard.id)

@@ -54,8 +54,8 @@ class Work(Beginning):
         else:
             self.future.append(again)
 
-    def _leave_open(self, action: Action) -> None:
-        if action.speaks:
+    def _leave_open(self, action: Action | None) -> None:
+        if action is not None and action.speaks:
             self.open_words = True
         else:
             self.open_work = True
@@ -103,9 +103,13 @@ class Work(Beginning):
         if answers.judged_at is not None and not self._moved(check, answers.judged_at):
             yield from self._again(check)
         elif self._reached(check.offset, barrier) and not self._waits_in_vain(check):
-            self.open_work = True
+            self._leave_open(self._done_before(check))
             if check.action is None or self.state.effect(check.action).done:
                 yield AskCheck(check)
+
+    def _done_before(self, check: Check) -> Action | None:
+        """What the check looks at: whether words came through keeps nobody from going live, as the words do not."""
+        return next((action for action in self.plan.actions if action.id == check.action), None)
 
     def _moved(self, check: Check, judged_at: datetime) -> bool:
         """Whether T0 slipped after it did not pass: its moment comes again, with what was mended meanwhile."""
@@ -121,7 +125,7 @@ class Work(Beginning):
         if stale:
             yield AskCheck(check)
         elif retry:
-            self.open_work = True
+            self._leave_open(self._done_before(check))
             again = answers.judged_at + self.plan.recheck.every
             if again <= self.now:
                 yield AskCheck(check)

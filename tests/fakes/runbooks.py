@@ -94,10 +94,7 @@ RUNBOOKS: dict[str, tuple[Told, ...]] = {
 
 
 class Rehearsal(Model):
-    """One trigger set off: the faults that make its guard fire, and when it fires.
-
-    `needs_baseline`: its guard, or one that its rollout waits for, is held against something else than a figure.
-    """
+    """One trigger set off: the faults that make its guard fire, and when it fires."""
 
     trigger: Id
     guard: Id
@@ -105,7 +102,6 @@ class Rehearsal(Model):
     fires: Offset
     at_once: bool = False
     whole: bool = False
-    needs_baseline: bool = False
 
 
 class Faults(Model):

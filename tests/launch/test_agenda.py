@@ -131,6 +131,18 @@ def test_words_that_do_not_get_through_keep_nobody_from_going_live(manner: Manne
     assert player.state.phase(FlowPhase.COUNTDOWN).decision is GO
 
 
+def test_whether_words_got_through_keeps_nobody_from_going_live_and_the_launch_is_watched_meanwhile() -> None:
+    def guards(_name: str, now: datetime) -> GuardState:
+        return GuardState.FIRING if at("T+1m") <= now else GuardState.CLEAR
+
+    heard = plans.check("heard", "T0", phase="countdown", action="say")
+    plan = plans.plan(actions=[plans.telling("say", "T0")], checks=[heard], guards=[plans.guard("errors")])
+    player = play(plan, World(manners={"say": Manner(takes=NEVER)}, guards=guards))
+    assert player.state.live_at == T0
+    assert moments(player, GuardChanged)[:2] == [T0, at("T+1m")]
+    assert player.state.phase(FlowPhase.COUNTDOWN).ended_at > at("T+1m")
+
+
 def test_a_change_that_failed_for_good_is_rolled_back_before_the_words_are_through() -> None:
     plan = plans.plan(actions=[plans.action("deploy"), plans.telling("say")])
     player = play(plan, World(manners={"deploy": Manner(fails=9), "say": Manner(takes=NEVER)}))
