@@ -84,8 +84,10 @@ class Tree:
         return {child.name: child.process.pid for child in self.children if child.process is not None}
 
     def stop(self) -> None:
-        """Ends everything below this process, last started first; what does not listen is killed."""
-        below = _descendants(os.getpid())
+        """Ends the children and everything below them, last started first; what does not listen is killed."""
+        # The number of a process that ended may be another's by now.
+        running = [child.process.pid for child in self.children if child.process is not None and not child.ended]
+        below = [process for pid in running for process in _family(pid)]
         for child in reversed(self.children):
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
@@ -109,9 +111,11 @@ def end(processes: Sequence[psutil.Process], *, seconds: float) -> None:
     psutil.wait_procs(left, timeout=seconds)
 
 
-def _descendants(pid: int) -> list[psutil.Process]:
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and all that descends from it."""
     try:
-        return psutil.Process(pid).children(recursive=True)
+        head = psutil.Process(pid)
+        return [head, *head.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
 

@@ -49,10 +49,19 @@ def test_stopping_ends_children_their_children_and_those_that_do_not_listen(tree
     tree.start(Child("parent", PARENT))
     deaf = tree.start(Child("deaf", DEAF))
     assert soon(lambda: "parent" in tree.last_words(tree.children[0]) and "deaf" in tree.last_words(deaf))
-    pids = [process.pid for process in psutil.Process().children(recursive=True)]
-    assert len([pid for pid in pids if alive(pid)]) >= 3
+    heads = [psutil.Process(pid) for pid in tree.pids().values()]
+    pids = [process.pid for head in heads for process in (head, *head.children(recursive=True))]
+    assert len([pid for pid in pids if alive(pid)]) == 3
     tree.stop()
     assert not [pid for pid in pids if alive(pid)]
+
+
+def test_stopping_leaves_alone_what_others_started(tree: Tree) -> None:
+    with subprocess.Popen(FOREVER) as stranger:
+        tree.start(Child("child", FOREVER))
+        tree.stop()
+        assert alive(stranger.pid)
+        stranger.kill()
 
 
 def test_a_child_that_ended_is_started_again(tree: Tree) -> None:
