@@ -190,6 +190,16 @@ class WatchedLaunch:
         clock = self.clock
         soon(lambda: clock.now() >= self.t0 + offset, f"the clock shows T0{offset} (it shows {clock.now()})", seconds)
 
+    def hurries_to(self, offset: timedelta, seconds: float = 90) -> None:
+        """Turns the clock on while no process of the launch does; an arrival that a dead one planned is gone past."""
+        clock, moment = self.clock, self.t0 + offset
+
+        def hurried() -> bool:
+            clock.hurry(moment)
+            return clock.now() >= moment
+
+        soon(hurried, f"the clock is turned to T0{offset}", seconds)
+
     def countdown_crashed(self) -> bool:
         """Whether the newest countdown run is known to be dead."""
         state = self.runs(RunKind.COUNTDOWN)[-1].state

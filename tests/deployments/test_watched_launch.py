@@ -120,8 +120,7 @@ def test_killed_for_good_it_is_found_and_paged_and_nothing_advances_until_the_wo
     (dead,) = launch.runs(RunKind.COUNTDOWN)
     soon(launch.countdown_crashed, "its run is found without a process")
     soon(lambda: pages(launch), "somebody is paged")
-    launch.clock.hurry(launch.t0 + 5 * MINUTE)
-    launch.reaches(5 * MINUTE)
+    launch.hurries_to(5 * MINUTE)
     assert [event.what for event in launch.events(AlarmRaised)] == ["countdown/process/1"]
     (page,) = pages(launch)
     assert "countdown is under way and has no process. Nothing advances meanwhile" in page
