@@ -39,10 +39,11 @@ fresh: env ## the published schema and reference are those of the model
 	@$(RUN) pytest -q -p no:cacheprovider tests/console/test_plan_reference.py
 
 browser: ## a whole launch approved by pressing Resume in headless Chromium (about five minutes)
-	@scripts/system-packages
+	@scripts/system-packages browser
 	@$(RUN) pytest -m browser tests/browser $(PYTEST_ARGS)
 
 pytest: env ## all tests; PYTEST_ARGS narrows them
+	@scripts/system-packages servers
 	@$(RUN) pytest $(PYTEST_ARGS)
 
 fix: env ## format, and mend what ruff can
