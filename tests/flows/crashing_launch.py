@@ -21,7 +21,8 @@ from console.rehearsal_desk import wall_clock
 from launch.acts import open_launch
 from launch.ballots_file import Ballots
 from launch.ledger import Record
-from launch.plan_file import load_plan
+from launch.plan import Plan
+from launch.plan_file import plan_hash
 from launch.release import Release
 from launch.state import LaunchState, fold
 from sandbox.parts.aws import AwsPart
@@ -32,8 +33,8 @@ from sandbox.world import World
 from tests.flows.countdown_child import Cancelled, KeptRun, Moved, Order, Over, play
 from tests.flows.kills import Kill, Trap
 
-PLAN = Path(__file__).parents[2] / "plans" / "teei-csr.yaml"
-LAUNCH = "teei-csr-killed"
+LAUNCH = "killed"
+KILLED = -signal.SIGKILL
 _LEAD = timedelta(minutes=10)
 _FORK = multiprocessing.get_context("forkserver")
 _FORK.set_forkserver_preload(["tests.flows.countdown_child"])
@@ -42,12 +43,11 @@ _FORK.set_forkserver_preload(["tests.flows.countdown_child"])
 class CrashingLaunch:
     """One launch. Its world stays as it is while no process works on it, and so does its clock."""
 
-    def __init__(self, directory: Path, api_url: str, t0: datetime, ballots: Ballots) -> None:
+    def __init__(self, plan: Plan, directory: Path, api_url: str, t0: datetime, ballots: Ballots) -> None:
+        self.plan = plan
         self.t0 = t0
         self._api_url = api_url
         self._ballots = ballots
-        loaded = load_plan(PLAN.read_text())
-        self.plan = loaded.plan
         self.now = t0 + min(one.start for one in self.plan.phases if one.start is not None) - _LEAD
         self.town = Town(World(now=lambda: self.now, t0=t0))
         self.wire = Wire(self.town)
@@ -57,8 +57,8 @@ class CrashingLaunch:
         self._child = 0
         services = {one.id: one.version for one in self.plan.rollout.services if one.version}
         open_launch(
-            self.ledger, LAUNCH, plan=self.plan, plan_hash=loaded.hash, plan_path=str(PLAN),
-            release=Release(version=services["reporting-api"], services=services), t0=t0, environment="sandbox",
+            self.ledger, LAUNCH, plan=plan, plan_hash=plan_hash(plan), plan_path="",
+            release=Release(version=next(iter(services.values())), services=services), t0=t0, environment="sandbox",
             opened_by="tests", at=self.now, wall=wall_clock(),
         )  # fmt: skip
 
@@ -84,6 +84,24 @@ class CrashingLaunch:
         self._follow(mine)
         child.join()
         return child.exitcode or 0
+
+    def die(self, *kills: Kill) -> None:
+        """One process after the other, each to its own moment."""
+        for kill in kills:
+            ended = self.run(kill)
+            assert ended == KILLED, f"nobody came by {kill}: the process ended {ended} at {self.now - self.t0} from T0"
+
+    def events(self, kind: type) -> list:
+        """All events of one kind, in order."""
+        return [record.event for record in self.records if isinstance(record.event, kind)]
+
+    def repeated(self, *questions: str) -> dict[tuple[str, str, bytes], int]:
+        """Requests that changed something and were made more than once, word for word. `questions` change nothing."""
+        return {
+            (mount, line, body): times
+            for (mount, line, body), times in self.wire.seen.items()
+            if times > 1 and not f"{mount} {line}".startswith(questions)
+        }
 
     @property
     def cluster(self) -> ClusterPart:

@@ -117,5 +117,5 @@ def _subject(given: tuple[object, ...], named: dict[str, object]) -> str:
 
 def subject_of(event: AnyEvent) -> str:
     """What an event is about."""
-    names = ("check", "action", "gate", "phase", "key", "checkpoint", "guard", "trigger", "outcome")
+    names = ("check", "action", "gate", "phase", "key", "checkpoint", "guard", "trigger", "outcome", "step")
     return next((str(getattr(event, name)) for name in names if hasattr(event, name)), "")

@@ -33,13 +33,13 @@ from launch.events import (
 from launch.ledger import verify_chain
 from launch.plan import FlowPhase
 from sandbox.faults import parse_fault
+from tests.fakes.runbooks import rehearsable
 from tests.flows.crashing_launch import LAUNCH, CrashingLaunch
 from tests.flows.kills import Kill
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 T0 = datetime(2026, 11, 23, 7, tzinfo=UTC)
-KILLED = -9
 GATE = "go-no-go-final"
 HELD = T0 - timedelta(minutes=44)
 ASKED = T0 - timedelta(minutes=4)
@@ -100,31 +100,24 @@ QUESTIONS = (
 """Requests that no effect makes: questions put as POST, and what a smoke suite does when its check is asked again."""
 
 
-def _die(launch: CrashingLaunch, *kills: Kill) -> None:
-    """One process after the other, each to its own moment."""
-    for kill in kills:
-        ended = launch.run(kill)
-        assert ended == KILLED, f"nobody came by {kill}: the process ended {ended} at {launch.now - T0} from T0"
-
-
 @pytest.fixture(scope="module")
 def gone_live(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Iterator[CrashingLaunch]:
     """A launch whose processes were killed at every moment up to its end. The captain's seat votes between two."""
     absent = Ballots.model_validate({GATE: [{"person": "sven-sre", "decision": "ABSENT"}]})
-    launch = CrashingLaunch(tmp_path_factory.mktemp("killed"), prefect_api, T0, absent)
+    launch = CrashingLaunch(rehearsable("teei-csr"), tmp_path_factory.mktemp("killed"), prefect_api, T0, absent)
     try:
         launch.start()
-        _die(launch, *BEFORE_THE_HOLD)
+        launch.die(*BEFORE_THE_HOLD)
         act = {"person": "sven-sre", "at": launch.now, "wall": launch.now}
         hold(launch.ledger, LAUNCH, reason="the bridge is down", **act)
-        _die(launch, IN_THE_HOLD)
+        launch.die(IN_THE_HOLD)
         lift(launch.ledger, LAUNCH, **(act | {"at": launch.now}))
-        _die(launch, *AFTER_THE_HOLD, AT_THE_GATE)
+        launch.die(*AFTER_THE_HOLD, AT_THE_GATE)
         cast_ballot(
             launch.ledger, LAUNCH, gate=GATE, opening=1, seat="sre-lead", person="sven-sre", decision="GO",
             at=launch.now, wall=launch.now,
         )  # fmt: skip
-        _die(launch, *TO_THE_END)
+        launch.die(*TO_THE_END)
         assert launch.run() == 0
         yield launch
     finally:
@@ -134,32 +127,19 @@ def gone_live(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Ite
 @pytest.fixture(scope="module")
 def taken_back(tmp_path_factory: pytest.TempPathFactory, prefect_api: str) -> Iterator[CrashingLaunch]:
     """A launch that breaks after T0, and whose processes were killed while they rolled it back."""
-    launch = CrashingLaunch(tmp_path_factory.mktemp("taken-back"), prefect_api, T0, Ballots())
+    launch = CrashingLaunch(rehearsable("teei-csr"), tmp_path_factory.mktemp("taken-back"), prefect_api, T0, Ballots())
     launch.town.inject(parse_fault("error-rate@T+5m=8%"))
     try:
         launch.start()
-        _die(launch, *IN_THE_ROLLBACK)
+        launch.die(*IN_THE_ROLLBACK)
         assert launch.run() == 0
         yield launch
     finally:
         launch.stop()
 
 
-def _events(launch: CrashingLaunch, kind: type) -> list:
-    return [record.event for record in launch.records if isinstance(record.event, kind)]
-
-
 def _begun(launch: CrashingLaunch) -> Counter[str]:
-    return Counter(event.action for event in _events(launch, EffectBegun))
-
-
-def _repeated(launch: CrashingLaunch) -> dict[tuple[str, str, bytes], int]:
-    """Requests that changed something and were made more than once, word for word."""
-    return {
-        (mount, line, body): times
-        for (mount, line, body), times in launch.wire.seen.items()
-        if times > 1 and not f"{mount} {line}".startswith(QUESTIONS)
-    }
+    return Counter(event.action for event in launch.events(EffectBegun))
 
 
 def test_killed_at_every_moment_it_goes_live_all_the_same(gone_live: CrashingLaunch) -> None:
@@ -169,20 +149,20 @@ def test_killed_at_every_moment_it_goes_live_all_the_same(gone_live: CrashingLau
 
 
 def test_every_process_that_died_was_followed_by_one_that_took_its_phase_up(gone_live: CrashingLaunch) -> None:
-    taken_up = [event for event in _events(gone_live, RunTakenUp) if event.phase is FlowPhase.COUNTDOWN]
+    taken_up = [event for event in gone_live.events(RunTakenUp) if event.phase is FlowPhase.COUNTDOWN]
     countdown = [*BEFORE_THE_HOLD[1:], IN_THE_HOLD, *AFTER_THE_HOLD, AT_THE_GATE, *TO_THE_END[:-1]]
     assert len(taken_up) == len(countdown) >= 20
 
 
 def test_no_phase_is_left_without_its_end(gone_live: CrashingLaunch) -> None:
-    ended = [(event.phase, event.decision) for event in _events(gone_live, PhaseEnded)]
+    ended = [(event.phase, event.decision) for event in gone_live.events(PhaseEnded)]
     assert sorted(ended) == sorted((phase, Decision.GO) for phase in FlowPhase if phase is not FlowPhase.ROLLBACK)
 
 
 def test_every_effect_begins_once_and_ends_applied(gone_live: CrashingLaunch) -> None:
     assert set(_begun(gone_live).values()) == {1}
-    finished = {event.action: event.result for event in _events(gone_live, EffectFinished)}
-    assert len(finished) == len(_events(gone_live, EffectFinished))
+    finished = {event.action: event.result for event in gone_live.events(EffectFinished)}
+    assert len(finished) == len(gone_live.events(EffectFinished))
     found = {action for action, result in finished.items() if result is EffectResult.ALREADY}
     assert found == {"send-onboarding-emails"}, "the queue of the eve had sent them"
     assert {action: result for action, result in finished.items() if action not in found} == dict.fromkeys(
@@ -192,7 +172,7 @@ def test_every_effect_begins_once_and_ends_applied(gone_live: CrashingLaunch) ->
 
 
 def test_no_request_that_changes_something_reaches_a_vendor_twice(gone_live: CrashingLaunch) -> None:
-    repeated = _repeated(gone_live)
+    repeated = gone_live.repeated(*QUESTIONS)
     purges = [times for (mount, _, _), times in repeated.items() if mount == "cdn"]
     assert purges == [3], "the eve's, the countdown's, and the countdown's again: Cloudflare keeps no key to know it by"
     assert [line for line in repeated if line[0] != "cdn"] == []
@@ -212,16 +192,16 @@ def test_the_account_was_changed_once(gone_live: CrashingLaunch) -> None:
 
 
 def test_no_ballot_is_lost_or_asked_for_twice(gone_live: CrashingLaunch) -> None:
-    cast = Counter((event.gate, event.person) for event in _events(gone_live, BallotCast))
+    cast = Counter((event.gate, event.person) for event in gone_live.events(BallotCast))
     assert set(cast.values()) == {1}
     seats = Counter({gate.id: sum(seat.count for seat in gate.seats) for gate in gone_live.plan.gates})
-    decided = [event.gate for event in _events(gone_live, GateDecided)]
+    decided = [event.gate for event in gone_live.events(GateDecided)]
     assert Counter(gate for gate, _ in cast) == Counter({gate: seats[gate] for gate in decided})
     assert len(decided) == len(set(decided)) == 4
 
 
 def test_nothing_is_said_twice(gone_live: CrashingLaunch) -> None:
-    keys = Counter(event.key for event in _events(gone_live, MessageSent))
+    keys = Counter(event.key for event in gone_live.events(MessageSent))
     assert set(keys.values()) == {1}
     posted = [body for (mount, line, body) in gone_live.wire.seen if mount == "slack" and line.endswith("postMessage")]
     assert len(posted) == len(set(posted)) >= 20
@@ -238,8 +218,8 @@ def test_the_chain_holds_over_every_break(gone_live: CrashingLaunch, taken_back:
 
 def test_a_rollback_killed_at_every_moment_rolls_back_all_the_same(taken_back: CrashingLaunch) -> None:
     assert taken_back.state.outcome is Outcome.ROLLED_BACK
-    assert [event.outcome for event in _events(taken_back, LaunchClosed)] == [Outcome.ROLLED_BACK]
-    claims = [event.trigger for event in _events(taken_back, RollbackClaimed)]
+    assert [event.outcome for event in taken_back.events(LaunchClosed)] == [Outcome.ROLLED_BACK]
+    claims = [event.trigger for event in taken_back.events(RollbackClaimed)]
     assert len(claims) == len(IN_THE_ROLLBACK), "each process but the last, which only closes the launch"
     assert set(claims) == {"trg-error-rate"}
 
@@ -249,7 +229,7 @@ def test_every_undo_begins_once(taken_back: CrashingLaunch) -> None:
     services = taken_back.cluster.versions()
     assert {service: taken_back.generation(service) for service in services} == dict.fromkeys(services, 3)
     banner, rest = [], []
-    for (mount, line, _), times in _repeated(taken_back).items():
+    for (mount, line, _), times in taken_back.repeated(*QUESTIONS).items():
         (banner if line.endswith("/maintenance") else rest).append((mount, times))
     assert banner == [("site", 2), ("site", 2)], "on and off by the launch, and by the undo of each"
     assert [mount for mount, _ in rest if mount != "cdn"] == []
