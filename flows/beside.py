@@ -1,4 +1,4 @@
-"""What goes on beside the rest on the day: words, and in a rollback all that takes its time. None waits for another."""
+"""What goes on beside the rest on the day: words and questions, in a rollback effects too. None waits for another."""
 
 from __future__ import annotations
 
@@ -88,6 +88,11 @@ async def perform(due: object, handle: Handle, write: Write) -> None:
 def takes_time(due: object) -> bool:
     """Whether it says something, changes something or asks a system: nothing else should wait for that."""
     return speaks(due) or isinstance(due, DoEffect | AskCheck)
+
+
+def speaks_or_asks(due: object) -> bool:
+    """Whether it says something or only asks: a system that hangs must keep nobody from sampling the guards."""
+    return speaks(due) or isinstance(due, AskCheck)
 
 
 def spoken_key(due: object) -> str:

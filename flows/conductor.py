@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from flows.beside import Beside, perform
+from flows.beside import Beside, perform, speaks_or_asks
 from flows.reader import Reader
 from flows.stage import Stage
 from launch.agenda import Agenda, Memory, Scope, agenda
@@ -131,10 +131,11 @@ class Conductor:
     async def conduct(self, scope: Scope, handle: Handler, board: Board | None = None) -> Finished | Handover:
         """Runs the loop until the scope is over, or until waiting is better done without a process.
 
-        The board is renewed whenever nothing is due for the moment. On the day words go out beside the work, and a chat
-        that hangs delays nothing; in a rehearsal they are said in their turn.
+        The board is renewed whenever nothing is due for the moment. On the day words go out and questions are asked
+        beside the work: a chat that hangs delays nothing, and a system that does not answer keeps no guard from being
+        sampled. In a rehearsal both come in their turn.
         """
-        beside = Beside(handle, self.write)
+        beside = Beside(handle, self.write, takes=speaks_or_asks)
         while True:
             beside.reap()
             self.reader.refresh()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from flows.beside import Beside, speaks, takes_time
+from flows.beside import Beside, speaks, speaks_or_asks, takes_time
 from launch.agenda import AskCheck, CallSeats, DoEffect, SettleGate
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
 from launch.gates import GateRuling
@@ -121,3 +121,8 @@ def test_an_error_that_nobody_planned_for_is_raised() -> None:
 @pytest.mark.parametrize(("due", "words"), [(SAY, True), (CALL, True), (SLOW, False), (ASK, False), (SETTLE, False)])
 def test_only_words_are_words(due: object, words) -> None:
     assert speaks(due) is words
+
+
+@pytest.mark.parametrize(("due", "beside"), [(SAY, True), (CALL, True), (ASK, True), (SLOW, False), (SETTLE, False)])
+def test_a_launch_speaks_and_asks_beside_its_work_and_acts_in_its_turn(due: object, beside) -> None:
+    assert speaks_or_asks(due) is beside
