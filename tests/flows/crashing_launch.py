@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import boto3
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +45,8 @@ class CrashingLaunch:
     """One launch. Its world stays as it is while no process works on it, and so does its clock."""
 
     def __init__(self, plan: Plan, directory: Path, api_url: str, t0: datetime, ballots: Ballots) -> None:
+        """`changed` may be filled by block name with fields that differ from the town's."""
+        self.changed: dict[str, Mapping[str, JsonValue]] = {}
         self.plan = plan
         self.t0 = t0
         self._api_url = api_url
@@ -74,7 +77,7 @@ class CrashingLaunch:
         """Starts a process and stays with it to its end, which is returned as `Process.exitcode`."""
         mine, theirs = _FORK.Pipe()
         order = Order(
-            launch=LAUNCH, ledger_url=self._url, api_url=self._api_url, now=self.now, fields=self.town.blocks(),
+            launch=LAUNCH, ledger_url=self._url, api_url=self._api_url, now=self.now, fields=self._fields(),
             ballots=self._ballots, runs=tuple(self._runs.values()), kill=kill,
         )  # fmt: skip
         child = _FORK.Process(target=play, args=(order, theirs))
@@ -84,6 +87,9 @@ class CrashingLaunch:
         self._follow(mine)
         child.join()
         return child.exitcode or 0
+
+    def _fields(self) -> Mapping[str, Mapping[str, JsonValue]]:
+        return {name: {**fields, **self.changed.get(name, {})} for name, fields in self.town.blocks().items()}
 
     def die(self, *kills: Kill) -> None:
         """One process after the other, each to its own moment."""
