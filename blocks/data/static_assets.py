@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import mimetypes
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from prefect.blocks.core import Block
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_logger, get_run_logger
 from pydantic import Field, HttpUrl
 
+from blocks.data.asset_upload import AssetUpload, LocalFile, Sent, files_of
 from blocks.data.aws_access import AwsAccess, asking
 from launch.effects.base import Effect
 from launch.effects.data import SyncAssets
@@ -19,13 +20,6 @@ from launch.probes.base import Probe
 from launch.probes.stores import PublishedAssets
 from launch.readings import Reading, quantities
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
-# A file's name does not change with its content here, but its prefix does, so it may be kept for good;
-# a page is the entry to the prefix and must be asked for again.
-_FOREVER, _ASK_AGAIN = "public, max-age=31536000, immutable", "no-cache"
-
 
 class StaticAssets(AwsAccess, Block):
     """Publishes builds: `<builds_folder>/v2.5.0/` goes to `s3://<bucket>/v2.5.0/`."""
@@ -34,7 +28,10 @@ class StaticAssets(AwsAccess, Block):
     _block_type_slug = "static-assets"
     _description = "Versioned prefixes of front-end builds in Amazon S3."
     _documentation_url = HttpUrl("https://docs.aws.amazon.com/AmazonS3/latest/API/")
-    needs: ClassVar[str] = "`s3:PutObject`, `s3:ListBucket` on one bucket; no delete"
+    needs: ClassVar[str] = (
+        "`s3:PutObject`, `s3:GetObject`, `s3:ListBucket`, `s3:ListBucketMultipartUploads`, "
+        "`s3:ListMultipartUploadParts` on one bucket; `s3:DeleteObject` only where a plan says `delete`"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (PublishedAssets,)
     effects: ClassVar[tuple[type[Effect], ...]] = (SyncAssets,)
@@ -52,15 +49,16 @@ class StaticAssets(AwsAccess, Block):
                 next_step="check `builds_folder` in the assets block",
             )
         with asking("S3", f"list bucket {self.bucket}"):
-            self._s3.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+            self.client("s3").list_objects_v2(Bucket=self.bucket, MaxKeys=1)
         return f"bucket {self.bucket} can be listed"
 
     def answer(self, probe: PublishedAssets, occasion: Occasion) -> Reading:  # noqa: ARG002  it has no arguments
         """Raises `SystemFaultError`."""
         prefix = prefix_of(occasion.release.version)
-        build, published = self._build(prefix), self._published(prefix)
-        lost = sorted(build.keys() - published.keys())
-        stale = sorted(name for name in build.keys() & published.keys() if build[name] != published[name])
+        build, upload = self._build(prefix), self._upload(prefix)
+        published = upload.stored()
+        different = {file.name for file in upload.different(build, published)}
+        lost, stale = sorted(different - published.keys()), sorted(different & published.keys())
         return Reading(
             values=quantities("files", missing_assets=len(lost), stale_assets=len(stale)),
             where=f"s3://{self.bucket}/{prefix}/",
@@ -71,30 +69,28 @@ class StaticAssets(AwsAccess, Block):
     def observe(self, effect: SyncAssets, occasion: Occasion) -> Observation:  # noqa: ARG002  nothing here ages
         """Raises `SystemFaultError`."""
         prefix = prefix_of(effect.release)
-        build, published = self._build(prefix), self._published(prefix)
-        there = sum(published.get(name) == tag for name, tag in build.items())
+        build, upload = self._build(prefix), self._upload(prefix)
+        published = upload.stored()
+        there = len(build) - len(upload.different(build, published))
+        others = len(published.keys() - build.keys()) if effect.delete else 0
         return Observation(
-            standing=Standing.HOLDS if there == len(build) else Standing.ABSENT,
+            standing=Standing.HOLDS if there == len(build) and not others else Standing.ABSENT,
             state={"prefix": prefix, "existed": bool(published)},
-            detail=f"{there} of {len(build)} files are under {prefix}/",
+            detail=f"{there} of {len(build)} files are under {prefix}/" + (f", and {others} others" if others else ""),
             progress=there / len(build),
         )
 
     def apply(self, effect: SyncAssets, occasion: Occasion) -> None:  # noqa: ARG002  repeating it changes nothing
-        """Uploads what differs, pages last: no page names an asset that is not there yet. Raises `SystemFaultError`."""
+        """Sends what differs, pages last; goes on with what an earlier try began. Raises `SystemFaultError`.
+
+        With `delete`, what the build does not have is taken away from the prefix, after everything else is there.
+        """
         prefix = prefix_of(effect.release)
-        build, published = self._build(prefix), self._published(prefix)
-        different = [name for name, tag in build.items() if published.get(name) != tag]
-        for name in sorted(different, key=_is_page):
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-            with asking("S3", f"put s3://{self.bucket}/{prefix}/{name}"):
-                self._s3.put_object(
-                    Bucket=self.bucket,
-                    Key=f"{prefix}/{name}",
-                    Body=(self.builds_folder / prefix / name).read_bytes(),
-                    ContentType=kind,
-                    CacheControl=_ASK_AGAIN if _is_page(name) else _FOREVER,
-                )
+        build, upload = self._build(prefix), self._upload(prefix)
+        published = upload.stored()
+        upload.send(upload.different(build, published), _tell)
+        if effect.delete:
+            upload.delete(sorted(published.keys() - build.keys()))
 
     def observe_restored(self, effect: SyncAssets, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
         """A published prefix that nothing points at does no harm: it stays, for the next try."""
@@ -105,15 +101,11 @@ class StaticAssets(AwsAccess, Block):
     def restore(self, effect: SyncAssets, before: State, occasion: Occasion) -> None:
         """There is nothing to put back: the earlier prefixes were never touched."""
 
-    @property
-    def _s3(self) -> S3Client:
-        client: S3Client = self.client("s3")
-        return client
+    def _upload(self, prefix: str) -> AssetUpload:
+        return AssetUpload(self.client("s3"), self.bucket, prefix)
 
-    def _build(self, prefix: str) -> dict[str, str]:
-        """Each file of the build with the entity tag that S3 gives a single upload."""
-        folder = self.builds_folder / prefix
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+    def _build(self, prefix: str) -> dict[str, LocalFile]:
+        files = files_of(self.builds_folder / prefix)
         if not files:
             raise PermanentFaultError(
                 system="static assets",
@@ -121,19 +113,7 @@ class StaticAssets(AwsAccess, Block):
                 answer="no files",
                 next_step=f"put the build into {prefix} of the block's builds folder",
             )
-        return {
-            path.relative_to(folder).as_posix(): hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-            for path in files
-        }
-
-    def _published(self, prefix: str) -> dict[str, str]:
-        with asking("S3", f"list s3://{self.bucket}/{prefix}/"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{prefix}/")
-            return {
-                found["Key"].removeprefix(f"{prefix}/"): found["ETag"].strip('"')
-                for page in pages
-                for found in page.get("Contents", ())
-            }
+        return files
 
 
 def prefix_of(version: str) -> str:
@@ -141,5 +121,9 @@ def prefix_of(version: str) -> str:
     return f"v{version.removeprefix('v')}"
 
 
-def _is_page(name: str) -> bool:
-    return name.endswith(".html")
+def _tell(sent: Sent) -> None:
+    """To the log of the task run, where the captain looks for progress."""
+    try:
+        get_run_logger().info("%s sent", sent)
+    except MissingContextError:
+        get_logger("tminus.assets").info("%s sent", sent)

@@ -36,6 +36,10 @@ class SyncAssets(Effect):
 
     do: Literal["sync-assets"]
     release: Text = Field(description="Version whose build is published, e.g. `{{ release.version }}`.")
+    delete: bool = Field(
+        default=False,
+        description="Whether what the build does not have is deleted from the prefix, as by `aws s3 sync --delete`.",
+    )
 
 
 class PurgeCache(Effect):
