@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,9 +57,10 @@ class StaticAssets(AwsAccess, Block):
     def answer(self, probe: PublishedAssets, occasion: Occasion) -> Reading:  # noqa: ARG002  it has no arguments
         """Raises `SystemFaultError`."""
         prefix = prefix_of(occasion.release.version)
-        build, upload = self._build(prefix), self._upload(prefix)
-        published = upload.stored()
-        different = {file.name for file in upload.different(build, published)}
+        build = self._build(prefix)
+        with self._upload(prefix) as upload:
+            published = upload.stored()
+            different = {file.name for file in upload.different(build, published)}
         lost, stale = sorted(different - published.keys()), sorted(different & published.keys())
         return Reading(
             values=quantities("files", missing_assets=len(lost), stale_assets=len(stale)),
@@ -69,9 +72,10 @@ class StaticAssets(AwsAccess, Block):
     def observe(self, effect: SyncAssets, occasion: Occasion) -> Observation:  # noqa: ARG002  nothing here ages
         """Raises `SystemFaultError`."""
         prefix = prefix_of(effect.release)
-        build, upload = self._build(prefix), self._upload(prefix)
-        published = upload.stored()
-        there = len(build) - len(upload.different(build, published))
+        build = self._build(prefix)
+        with self._upload(prefix) as upload:
+            published = upload.stored()
+            there = len(build) - len(upload.different(build, published))
         others = len(published.keys() - build.keys()) if effect.delete else 0
         return Observation(
             standing=Standing.HOLDS if there == len(build) and not others else Standing.ABSENT,
@@ -86,11 +90,12 @@ class StaticAssets(AwsAccess, Block):
         With `delete`, what the build does not have is taken away from the prefix, after everything else is there.
         """
         prefix = prefix_of(effect.release)
-        build, upload = self._build(prefix), self._upload(prefix)
-        published = upload.stored()
-        upload.send(upload.different(build, published), _tell)
-        if effect.delete:
-            upload.delete(sorted(published.keys() - build.keys()))
+        build = self._build(prefix)
+        with self._upload(prefix) as upload:
+            published = upload.stored()
+            upload.send(upload.different(build, published), _tell)
+            if effect.delete:
+                upload.delete(sorted(published.keys() - build.keys()))
 
     def observe_restored(self, effect: SyncAssets, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
         """A published prefix that nothing points at does no harm: it stays, for the next try."""
@@ -101,8 +106,11 @@ class StaticAssets(AwsAccess, Block):
     def restore(self, effect: SyncAssets, before: State, occasion: Occasion) -> None:
         """There is nothing to put back: the earlier prefixes were never touched."""
 
-    def _upload(self, prefix: str) -> AssetUpload:
-        return AssetUpload(self.client("s3"), self.bucket, prefix)
+    @contextmanager
+    def _upload(self, prefix: str) -> Iterator[AssetUpload]:
+        """Its ten connections are closed when it is over."""
+        with closing(self.client("s3")) as s3:
+            yield AssetUpload(s3, self.bucket, prefix)
 
     def _build(self, prefix: str) -> dict[str, LocalFile]:
         files = files_of(self.builds_folder / prefix)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -195,5 +196,8 @@ def test_a_refused_deletion_names_the_right_that_is_missing() -> None:
         client = boto3.client(
             "s3", endpoint_url=server.url, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b"
         )
-        with pytest.raises(PermanentFaultError, match=r"AccessDenied.*v1/old\.js; grant s3:DeleteObject"):
+        with (
+            closing(client),
+            pytest.raises(PermanentFaultError, match=r"AccessDenied.*v1/old\.js; grant s3:DeleteObject"),
+        ):
             AssetUpload(client, "bucket", "v1").delete(["old.js"])
