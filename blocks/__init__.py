@@ -25,6 +25,8 @@ from blocks.journeys import JourneyRunner
 from blocks.ledger_store import LedgerStore
 from blocks.logs import LokiLogs
 from blocks.mail import Brevo, SmtpRelay
+from blocks.metrics.cloudwatch import CloudWatchMetrics
+from blocks.metrics.datadog import DatadogMetrics
 from blocks.metrics.prometheus import PrometheusMetrics
 from blocks.pager import PagerDuty
 from blocks.partners import Partners
@@ -51,9 +53,11 @@ ANSWERING: tuple[type[Answers], ...] = (
     Brevo,
     CacheAdmin,
     Certificates,
+    CloudWatchMetrics,
     Confluence,
     ContentDelivery,
     DatabaseSnapshots,
+    DatadogMetrics,
     DatadogSynthetics,
     EvidenceStore,
     FeatureFlags,
@@ -110,7 +114,7 @@ CHATS: tuple[type[Chat], ...] = (SlackChat,)
 MAILERS: tuple[type[Mailer], ...] = (Brevo, SmtpRelay)
 PAGERS: tuple[type[Pager], ...] = (PagerDuty,)
 STATUS_BOARDS: tuple[type[StatusBoard], ...] = (Statuspage,)
-METRIC_SOURCES: tuple[type[MetricSource], ...] = (PrometheusMetrics,)
+METRIC_SOURCES: tuple[type[MetricSource], ...] = (CloudWatchMetrics, DatadogMetrics, PrometheusMetrics)
 
 __all__ = [
     "ACTING",
@@ -124,9 +128,11 @@ __all__ = [
     "Brevo",
     "CacheAdmin",
     "Certificates",
+    "CloudWatchMetrics",
     "Confluence",
     "ContentDelivery",
     "DatabaseSnapshots",
+    "DatadogMetrics",
     "DatadogSynthetics",
     "EvidenceStore",
     "FeatureFlags",

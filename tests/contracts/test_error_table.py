@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import blocks
 from console.systems import block_types
 from launch.effects.data import WarmCache
 from launch.effects.platform import AwaitRollout
@@ -28,6 +29,7 @@ READING = {
     for slug in (
         "aws-load-balancer-weights",  # AWS asks by POST
         "aws-network",
+        "cloudwatch",
         "database-snapshots",
         "secret-store",
         "gateway-routes",  # a SelfSubjectAccessReview is posted and kept nowhere
@@ -76,10 +78,10 @@ VERBS = [
 SPOKEN: dict[str, Callable[[Any], object]] = {
     "brevo": lambda block: block.send(["c@d.example"], "subject", "text", key="k"),
     "pagerduty": lambda block: block.page("P1", "it burns", key="k"),
-    "prometheus": lambda block: block.series("up", start=T0, end=OCCASION.now, step_seconds=60),
     "slack-chat": lambda block: block.post("war-room", "words", key="k"),
     "statuspage": lambda block: block.announce("investigating", "words", key="k"),
 }
+SOURCES = sorted(kind._block_type_slug for kind in blocks.METRIC_SOURCES)
 SAID_ANYWAY = {
     # An account without events answers `{}`, and any 2xx to a mail is Brevo's acceptance.
     ("brevo", Trouble.EMPTY),
@@ -180,3 +182,14 @@ def test_words_that_meet_trouble_are_never_taken_for_said(met, slug, trouble) ->
         assert_helps(found, slug, trouble)
     else:
         assert (slug, trouble) in SAID_ANYWAY, found
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("slug", SOURCES)
+def test_a_series_that_meets_trouble_is_no_series(met, slug, trouble) -> None:
+    found = met(lambda block: block.series("up", start=T0, end=OCCASION.now, step_seconds=60))
+    if isinstance(found, SystemFaultError):
+        assert_helps(found, slug, trouble)
+    else:
+        assert found == []
+        assert trouble in {Trouble.LOST, Trouble.EMPTY}

@@ -172,6 +172,7 @@ _SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         plain,
         lambda url: {"cluster_url": url, "cluster_token": SECRET},
     ),
+    "cloudwatch": (aws_json, _cloud),
     "confluence": (
         plain,
         lambda url: {
