@@ -23,9 +23,7 @@ Points = Sequence[tuple[datetime, float | None]]
 
 
 @contextmanager
-def answering(
-    *series: Points, status: str = "ok", error: str = ""
-) -> Iterator[tuple[DatadogMetrics, dict[str, Any]]]:
+def answering(*series: Points, status: str = "ok", error: str = "") -> Iterator[tuple[DatadogMetrics, dict[str, Any]]]:
     """A block at a Datadog that answers these points, and the last request that came.
 
     The form is that of https://docs.datadoghq.com/api/latest/metrics/#query-timeseries-points.
