@@ -146,7 +146,8 @@ class PostgresDatabase(Block):
 
     def _select(self, probe: SqlValues, occasion: Occasion) -> Reading:
         values: dict[str, Quantity] = {}
-        with self._session(self.dsn, f"the queries for {', '.join(probe.values)}") as session:
+        # In a pipeline the server takes one statement at a time: none can end the read-only transaction and go on.
+        with self._session(self.dsn, f"the queries for {', '.join(probe.values)}") as session, session.pipeline():
             for metric, wanted in probe.values.items():
                 rows = session.execute(wanted.sql.encode()).fetchmany(2)
                 value = _scalar(rows[0][0]) if len(rows) == 1 else None
@@ -200,14 +201,19 @@ class PostgresDatabase(Block):
 
 @contextmanager
 def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Iterator[Connection[TupleRow]]:
-    """A read-only transaction with bounded statements; psycopg's errors become the two faults."""
+    """A read-only transaction with bounded statements; psycopg's errors become the two faults.
+
+    All of it ends with the transaction: a pooler in transaction mode refuses start-up options, and hands the session
+    with whatever was set or prepared in it to somebody else (https://www.pgbouncer.org/features.html).
+    """
     import psycopg
 
-    options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout_seconds * 1000)}"
     try:
         with psycopg.connect(
-            dsn.get_secret_value(), connect_timeout=max(2, round(timeout_seconds)), options=options
+            dsn.get_secret_value(), connect_timeout=max(2, round(timeout_seconds)), prepare_threshold=None
         ) as session:
+            session.read_only = True
+            session.execute(f"SET LOCAL statement_timeout = {int(timeout_seconds * 1000)}")
             yield session
     except psycopg.Error as error:
         raise _fault(error, system=place(dsn), question=question) from error
