@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
 
@@ -30,6 +31,7 @@ class _Exchange(Payload):
 class _Queue(Payload):
     name: str
     arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    messages_ready: int | None = None
     effective_policy_definition: dict[str, JsonValue] | list[JsonValue] | None = None
 
     @property
@@ -51,10 +53,19 @@ class _Channel(Payload):
     message_stats: _Published = _Published()
 
 
+class _Node(Payload):
+    """A node that is down, or has only just come up, does not tell of its alarms."""
+
+    name: str
+    mem_alarm: bool | None = None
+    disk_free_alarm: bool | None = None
+
+
+_Nodes = RootModel[list[_Node]]
 _Exchanges = RootModel[list[_Exchange]]
 _Queues = RootModel[list[_Queue]]
 _Channels = RootModel[list[_Channel]]
-_R = TypeVar("_R", _Exchanges, _Queues, _Channels)
+_R = TypeVar("_R", _Exchanges, _Queues, _Channels, _Nodes)
 
 
 class MessageQueue(Block):
@@ -86,6 +97,9 @@ class MessageQueue(Block):
         exchanges = {found.name for found in self._ask(_Exchanges, f"/api/exchanges/{host}").root}
         queues = {found.name: found for found in self._ask(_Queues, f"/api/queues/{host}").root}
         channels = self._ask(_Channels, f"/api/vhosts/{host}/channels").root
+        nodes = self._ask(_Nodes, "/api/nodes").root
+        alarms = [alarm for node in nodes for alarm in (node.mem_alarm, node.disk_free_alarm)]
+        waiting = [queues[name].messages_ready for name in probe.queues if name in queues]
         publishing = [channel for channel in channels if channel.message_stats.publish]
         undelivered = [
             name for name in probe.queues if name in queues and queues[name].dead_letter_exchange not in exchanges
@@ -95,12 +109,16 @@ class MessageQueue(Block):
         # Without a publishing channel nobody can say whether publishers wait for confirms.
         unconfirmed = sum(not channel.confirm for channel in publishing) if publishing else None
         return Reading(
-            values=quantities(
-                missing_exchanges=len(lost),
-                missing_queues=len(lost_queues),
-                queues_without_dead_letter=len(undelivered),
-                publishers_without_confirms=unconfirmed,
-            ),
+            values={
+                **quantities(
+                    missing_exchanges=len(lost),
+                    missing_queues=len(lost_queues),
+                    queues_without_dead_letter=len(undelivered),
+                    publishers_without_confirms=unconfirmed,
+                    resource_alarms=_all_of(alarms, len(alarms)) if alarms else None,
+                ),
+                **quantities("messages", messages_waiting=_all_of(waiting, len(probe.queues))),
+            },
             where=f"RabbitMQ virtual host {self.virtual_host}",
             at=occasion.now,
             evidence=f"missing: {', '.join(lost + lost_queues) or 'none'}; {len(publishing)} publishing channels"[:256],
@@ -114,3 +132,9 @@ class MessageQueue(Block):
         pair = base64.b64encode(f"{self.user}:{self.password.get_secret_value()}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"}
         return Endpoint("RabbitMQ", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs)
+
+
+def _all_of(counts: Sequence[int | None], expected: int) -> int | None:
+    """Their sum, if every one is known."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == expected else None

@@ -119,15 +119,23 @@ class ServiceSettings(Probe):
 
 
 class QueueTopology(Probe):
-    """What is missing on a RabbitMQ virtual host.
+    """What is missing on a RabbitMQ virtual host, and what waits there.
 
     `missing_exchanges`, `missing_queues`, `queues_without_dead_letter` (no `x-dead-letter-exchange` by argument or
     policy, or one that does not exist), `publishers_without_confirms` (channels that publish and are not in confirm
-    mode): all counts. Source: the management API.
+    mode), `resource_alarms` (memory and disk alarms in force, which block publishers): all counts.
+    `messages_waiting` in these queues together; unknown while one of them is missing. Source: the management API.
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset(
-        {"missing_exchanges", "missing_queues", "queues_without_dead_letter", "publishers_without_confirms"},
+        {
+            "messages_waiting",
+            "missing_exchanges",
+            "missing_queues",
+            "publishers_without_confirms",
+            "queues_without_dead_letter",
+            "resource_alarms",
+        },
     )
 
     ask: Literal["queue-topology"]

@@ -1,4 +1,4 @@
-"""RabbitMQ's management API, as far as a launch asks it: exchanges, queues and channels of one virtual host."""
+"""RabbitMQ's management API, as far as a launch asks it: exchanges, queues, channels and the node of a virtual host."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class QueuePart:
         world.define("queue.exchanges", len(EXCHANGES), "how many of the product's exchanges are declared")
         world.define("queue.queues", len(QUEUES), "how many of the product's queues are declared")
         world.define("queue.dead-letters", True, "whether queues have a dead-letter exchange")
+        world.define("queue.waiting", 0, "messages that wait in each of the product's queues")
+        world.define("queue.alarm", False, "whether the node's memory alarm is in force")
         world.define("queue.confirms", True, "whether publishers' channels are in confirm mode")
 
     def start(self) -> None:
@@ -40,6 +42,7 @@ class QueuePart:
                 ("whoami", "/api/whoami"),
                 ("exchanges", "/api/exchanges/{vhost}"),
                 ("queues", "/api/queues/{vhost}"),
+                ("nodes", "/api/nodes"),
                 ("channels", "/api/vhosts/{vhost}/channels"),
             )
         )
@@ -64,6 +67,9 @@ class QueuePart:
         kind = request.url.path.removesuffix("/").rsplit("/", 1)[-1]
         if kind == "whoami":
             return JSONResponse({"name": USER, "tags": ["monitoring"]})
+        if kind == "nodes":
+            alarm = bool(self._world.get("queue.alarm"))
+            return JSONResponse([{"name": "rabbit@queue-1", "mem_alarm": alarm, "disk_free_alarm": False}])
         if kind == "channels":
             return JSONResponse(self._channels())
         return JSONResponse(self._exchanges() if "/exchanges/" in request.url.path else self._queues())
@@ -84,6 +90,7 @@ class QueuePart:
                 "vhost": VHOST,
                 "durable": True,
                 "state": "running",
+                "messages_ready": self._count("queue.waiting"),
                 "arguments": dict(arguments),
                 "effective_policy_definition": {},
             }

@@ -29,12 +29,19 @@ def test_a_complete_host_lacks_nothing(queue, rehearsal, values):
         ("queue.exchanges", 0, "missing_exchanges", 2),
         ("queue.queues", 1, "missing_queues", 1),
         ("queue.dead-letters", False, "queues_without_dead_letter", 2),
+        ("queue.waiting", 7, "messages_waiting", 14),
+        ("queue.alarm", True, "resource_alarms", 1),
         ("queue.confirms", False, "publishers_without_confirms", 3),
     ],
 )
 def test_what_is_missing_is_counted(queue, rehearsal, turned, values, knob, value, metric, count):  # noqa: PLR0917
     turned.set(knob, value)
     assert values(queue.answer(PROBE, rehearsal.occasion()))[metric] == count
+
+
+def test_nobody_knows_what_waits_in_a_queue_that_is_missing(queue, rehearsal, turned, values):
+    turned.set("queue.queues", 0)
+    assert "messages_waiting" not in values(queue.answer(PROBE, rehearsal.occasion()))
 
 
 @pytest.mark.parametrize(
