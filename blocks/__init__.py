@@ -8,6 +8,7 @@ from blocks.analytics import PostHogAnalytics
 from blocks.certificates import Certificates
 from blocks.chat import SlackChat
 from blocks.ci import GitHubRepository
+from blocks.cloudwatch_logs import CloudWatchLogs
 from blocks.dashboards import GrafanaDashboards
 from blocks.data.cache import RedisCache
 from blocks.data.cache_admin import CacheAdmin
@@ -19,6 +20,7 @@ from blocks.data.migrations import SchemaMigrations
 from blocks.data.object_storage import ObjectStorage
 from blocks.data.secret_store import SecretStore
 from blocks.data.static_assets import StaticAssets
+from blocks.elasticsearch import ElasticsearchLogs
 from blocks.evidence import EvidenceStore
 from blocks.flags import FeatureFlags
 from blocks.journeys import JourneyRunner
@@ -53,12 +55,14 @@ ANSWERING: tuple[type[Answers], ...] = (
     Brevo,
     CacheAdmin,
     Certificates,
+    CloudWatchLogs,
     CloudWatchMetrics,
     Confluence,
     ContentDelivery,
     DatabaseSnapshots,
     DatadogMetrics,
     DatadogSynthetics,
+    ElasticsearchLogs,
     EvidenceStore,
     FeatureFlags,
     GitHubRepository,
@@ -128,12 +132,14 @@ __all__ = [
     "Brevo",
     "CacheAdmin",
     "Certificates",
+    "CloudWatchLogs",
     "CloudWatchMetrics",
     "Confluence",
     "ContentDelivery",
     "DatabaseSnapshots",
     "DatadogMetrics",
     "DatadogSynthetics",
+    "ElasticsearchLogs",
     "EvidenceStore",
     "FeatureFlags",
     "GatewayRoutes",

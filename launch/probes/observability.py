@@ -94,9 +94,11 @@ class LogLines(Probe):
 
     ask: Literal["log-lines"]
     name: Text
-    stream: Text = Field(description='Stream selector, e.g. `{env="production"}`.')
-    matching: Text = Field(description="RE2 expression a counted line matches.")
-    excluding: str = Field(default="", description="RE2 expression of lines that are expected, not counted.")
+    stream: Text = Field(
+        description='Which lines, in words of the log store; for Loki a selector, `{env="production"}`.'
+    )
+    matching: Text = Field(description="What a counted line matches, in words of the log store; for Loki RE2.")
+    excluding: str = Field(default="", description="The same of lines that are expected: they are not counted.")
     window: Duration = timedelta(minutes=5)
 
     def metrics(self) -> frozenset[str]:

@@ -30,6 +30,7 @@ READING = {
         "aws-load-balancer-weights",  # AWS asks by POST
         "aws-network",
         "cloudwatch",
+        "cloudwatch-logs",
         "database-snapshots",
         "secret-store",
         "gateway-routes",  # a SelfSubjectAccessReview is posted and kept nowhere

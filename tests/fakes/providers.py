@@ -173,6 +173,7 @@ _SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         lambda url: {"cluster_url": url, "cluster_token": SECRET},
     ),
     "cloudwatch": (aws_json, _cloud),
+    "cloudwatch-logs": (aws_json, _cloud),
     "confluence": (
         plain,
         lambda url: {
