@@ -30,6 +30,7 @@ from blocks.mail import Brevo, SmtpRelay
 from blocks.metrics.cloudwatch import CloudWatchMetrics
 from blocks.metrics.datadog import DatadogMetrics
 from blocks.metrics.prometheus import PrometheusMetrics
+from blocks.opsgenie import Opsgenie
 from blocks.pager import PagerDuty
 from blocks.partners import Partners
 from blocks.platform.cluster import KubernetesCluster
@@ -75,6 +76,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     LokiLogs,
     MessageQueue,
     ObjectStorage,
+    Opsgenie,
     PagerDuty,
     Partners,
     PostHogAnalytics,
@@ -116,7 +118,7 @@ ACTING: tuple[type[Acts], ...] = (
 )
 CHATS: tuple[type[Chat], ...] = (SlackChat,)
 MAILERS: tuple[type[Mailer], ...] = (Brevo, SmtpRelay)
-PAGERS: tuple[type[Pager], ...] = (PagerDuty,)
+PAGERS: tuple[type[Pager], ...] = (Opsgenie, PagerDuty)
 STATUS_BOARDS: tuple[type[StatusBoard], ...] = (Statuspage,)
 METRIC_SOURCES: tuple[type[MetricSource], ...] = (CloudWatchMetrics, DatadogMetrics, PrometheusMetrics)
 
@@ -157,6 +159,7 @@ __all__ = [
     "LokiLogs",
     "MessageQueue",
     "ObjectStorage",
+    "Opsgenie",
     "PagerDuty",
     "Partners",
     "PostHogAnalytics",

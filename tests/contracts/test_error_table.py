@@ -78,7 +78,7 @@ VERBS = [
 
 SPOKEN: dict[str, Callable[[Any], object]] = {
     "brevo": lambda block: block.send(["c@d.example"], "subject", "text", key="k"),
-    "pagerduty": lambda block: block.page("P1", "it burns", key="k"),
+    **{kind._block_type_slug: lambda block: block.page("P1", "it burns", key="k") for kind in blocks.PAGERS},
     "slack-chat": lambda block: block.post("war-room", "words", key="k"),
     "statuspage": lambda block: block.announce("investigating", "words", key="k"),
 }
