@@ -23,6 +23,8 @@ from blocks.data.static_assets import StaticAssets
 from blocks.elasticsearch import ElasticsearchLogs
 from blocks.evidence import EvidenceStore
 from blocks.flags import FeatureFlags
+from blocks.github_issues import GitHubIssues
+from blocks.jira import Jira
 from blocks.journeys import JourneyRunner
 from blocks.ledger_store import LedgerStore
 from blocks.logs import LokiLogs
@@ -101,10 +103,12 @@ ACTING: tuple[type[Acts], ...] = (
     DatabaseSnapshots,
     FeatureFlags,
     GatewayRoutes,
+    GitHubIssues,
     GitHubRepository,
     GrafanaDashboards,
     HttpWeights,
     IstioRoutes,
+    Jira,
     KubernetesCluster,
     LinkedIn,
     LoadBalancerWeights,
@@ -145,12 +149,14 @@ __all__ = [
     "EvidenceStore",
     "FeatureFlags",
     "GatewayRoutes",
+    "GitHubIssues",
     "GitHubRepository",
     "GrafanaDashboards",
     "HttpWeights",
     "ImageRegistry",
     "IstioRoutes",
     "JaegerTracing",
+    "Jira",
     "JourneyRunner",
     "KubernetesCluster",
     "LedgerStore",

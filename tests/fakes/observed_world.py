@@ -87,7 +87,7 @@ class Vendor:
         return {}
 
     def routes(self) -> list[Route]:
-        return [Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH"])]
+        return [Route("/{path:path}", self._answer, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])]
 
 
 @contextmanager
