@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
+from tests.fakes.programs import program, running
 
 _READY = "process up"
 
 
 @contextmanager
 def pooler(folder: Path, dsn: str) -> Iterator[str]:
-    """The DSN through the pooler. Without the binary a test is skipped, on CI it fails."""
-    binary = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    if binary is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no pgbouncer here; scripts/system-packages installs it")
-        pytest.skip("there is no pgbouncer here")
+    """The DSN through the pooler."""
+    binary = program("pgbouncer")
     server = urlsplit(dsn)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -46,17 +40,5 @@ def pooler(folder: Path, dsn: str) -> Iterator[str]:
     )
     for path in (folder, *folder.iterdir()):
         path.chmod(0o755)
-    with subprocess.Popen([binary, str(folder / "pgbouncer.ini")], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        try:
-            told: list[str] = []
-            for line in process.stderr:
-                told.append(line)
-                if _READY in line:
-                    break
-            else:
-                raise RuntimeError("PgBouncer did not start: " + "".join(told[-3:]))
-            yield dsn.replace(f":{server.port}/", f":{port}/")
-        finally:
-            process.kill()
-            process.communicate()
+    with running([binary, str(folder / "pgbouncer.ini")], folder, ready=_READY):
+        yield dsn.replace(f":{server.port}/", f":{port}/")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from tests.fakes.programs import program, running
 
 USER, PASSWORD = "launch", "launch-password"
 _READY = "Server startup complete"
@@ -19,13 +17,8 @@ _READY = "Server startup complete"
 
 @contextmanager
 def rabbit(folder: Path) -> Iterator[tuple[str, int]]:
-    """The address of its management API and its AMQP port. Without the binary a test is skipped, on CI it fails."""
-    binary = shutil.which("rabbitmq-server", path=f"{os.environ['PATH']}:/usr/lib/rabbitmq/bin:/usr/sbin")
-    inner = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-    if binary is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no rabbitmq-server here; scripts/system-packages installs it")
-        pytest.skip("there is no rabbitmq-server here")
+    """The address of its management API and its AMQP port."""
+    binary, inner = program("rabbitmq-server"), Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     amqp, management, distribution, registry = _free_ports(4)
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
     (folder / "rabbitmq.conf").write_text(
@@ -33,7 +26,7 @@ def rabbit(folder: Path) -> Iterator[tuple[str, int]]:
         "collect_statistics_interval = 100\n"
         f"default_user = {USER}\ndefault_pass = {PASSWORD}\nlog.console = true\nlog.file = false\n"
     )
-    environment = os.environ | {
+    environment = {
         "HOME": str(folder),  # its cookie lies there
         "RABBITMQ_NODENAME": f"tminus-{amqp}@localhost",
         "RABBITMQ_DIST_PORT": str(distribution),
@@ -45,28 +38,10 @@ def rabbit(folder: Path) -> Iterator[tuple[str, int]]:
     }
     # Debian's command hands over to another user; the one it runs does not.
     command = [str(inner if inner.exists() else binary)]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
     try:
-        told: list[str] = []
-        for line in process.stdout:
-            told.append(line)
-            if _READY in line:
-                break
-        else:
-            raise RuntimeError("RabbitMQ did not start: " + "".join(told[-5:]))
-        yield f"http://127.0.0.1:{management}", amqp
+        with running(command, folder, ready=_READY, environment=environment):
+            yield f"http://127.0.0.1:{management}", amqp
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
         # The daemon that a node registers its name with outlives it.
         subprocess.run(["epmd", "-port", str(registry), "-kill"], check=False, capture_output=True)
 
