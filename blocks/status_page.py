@@ -213,13 +213,13 @@ class Statuspage(Block):
         maintenance = [found for found in ours if found.status in _PLANNED]
         incidents = [found for found in ours if found.status in _OPEN]
         match effect.state:
-            case "maintenance":
-                under = self._all("under_maintenance")
+            case "maintenance" | "verifying":
+                under, status = self._all("under_maintenance"), _ANNOUNCED.get(effect.state, effect.state)
                 if maintenance:
-                    api.update(maintenance[0], "in_progress", effect.text, key=key, components=under)
+                    api.update(maintenance[0], status, effect.text, key=key, components=under)
                 else:
                     now = {"scheduled_for": occasion.now.isoformat(), "scheduled_until": occasion.t0.isoformat()}
-                    api.open(effect.title, "in_progress", effect.text, mark=mark, components=under, window=now)
+                    api.open(effect.title, status, effect.text, mark=mark, components=under, window=now)
             case "operational" | "resolved":
                 for found in maintenance:
                     api.update(found, "completed", effect.text, key=key, components={})
@@ -230,6 +230,11 @@ class Statuspage(Block):
                 api.set_components(self._all("operational"))
             case "investigating":
                 api.open(effect.title, "investigating", effect.text, mark=mark, components={})
+            case "identified" | "monitoring":
+                if incidents:
+                    api.update(incidents[0], effect.state, effect.text, key=key, components={})
+                else:
+                    api.open(effect.title, effect.state, effect.text, mark=mark, components={})
             case _:
                 assert_never(effect.state)
 
@@ -268,6 +273,8 @@ def _is_in_state(effect: SetStatus, components: list[Component], ours: list[Inci
     match effect.state:
         case "maintenance":
             return parts == {"under_maintenance"} and bool(statuses & _RUNNING)
+        case "verifying" | "identified" | "monitoring":
+            return any(found.status == effect.state and found.says(effect.text) for found in ours)
         case "operational":
             return parts == {"operational"} and not statuses & (_PLANNED | _OPEN)
         case "investigating":

@@ -44,13 +44,14 @@ class SetStatus(Effect):
     """The status page is in this state and says this text.
 
     `maintenance`: this launch's maintenance runs (opened if none was announced) and all components are under it.
-    `operational`: it is completed and all components are operational. `investigating`: an incident of this launch is
-    open. `resolved`: that incident is resolved and all components are operational. Undone by putting back the recorded
+    `verifying`: it runs, and what was done is looked at. `operational`: it is completed and all components are
+    operational. `investigating`: an incident of this launch is open; `identified` and `monitoring`: it has come so far,
+    in these words. `resolved`: it is resolved and all components are operational. Undone by putting back the recorded
     component states and incidents.
     """
 
     do: Literal["set-status"]
-    state: Literal["maintenance", "operational", "investigating", "resolved"]
+    state: Literal["maintenance", "verifying", "operational", "investigating", "identified", "monitoring", "resolved"]
     title: Text
     text: Text
 

@@ -100,6 +100,46 @@ def test_rollback_is_told_from_investigating_to_resolved(page):
     assert values(page, probe)["resolutions"] == 0
 
 
+def test_an_incident_goes_through_its_states_as_one(page):
+    built, block = page
+    built.at("T+30m")
+    bring(page, status("investigating"))
+    for state, text in (
+        ("identified", "It is the cache"),
+        ("monitoring", "The cache is off"),
+        ("resolved", "It is over"),
+    ):
+        assert block.observe(status(state, text), built.occasion()).standing is Standing.ABSENT
+        bring(page, status(state, text))
+    probe = PublicResolution(ask="public-resolution", of="page", holding="over")
+    assert values(page, probe) == {"resolutions": 1, "incidents_open": 0}
+
+
+def test_an_incident_may_begin_where_its_cause_is_known(page):
+    page[0].at("T+30m")
+    bring(page, status("identified", "It is the cache"))
+    probe = PublicResolution(ask="public-resolution", of="page", holding="over")
+    assert values(page, probe)["incidents_open"] == 1
+
+
+def test_other_words_are_another_state_of_an_incident(page):
+    built, block = page
+    built.at("T+30m")
+    bring(page, status("monitoring", "The cache is off"))
+    assert block.observe(status("monitoring", "The cache is on"), built.occasion()).standing is Standing.ABSENT
+
+
+def test_maintenance_is_verified_before_it_is_completed(page):
+    bring(page, NOTICE)
+    page[0].at("T-60m")
+    bring(page, status("maintenance"))
+    bring(page, status("verifying", "We look at it"))
+    assert values(page, MAINTENANCE)["maintenances_in_progress"] == 1
+    assert page[1].observe(status("maintenance"), page[0].occasion()).standing is Standing.HOLDS
+    bring(page, status("operational"))
+    assert values(page, MAINTENANCE)["maintenances_in_progress"] == 0
+
+
 def test_resolved_is_told_even_if_investigating_never_was(page):
     page[0].at("T+30m")
     bring(page, status("resolved", "restored"))
