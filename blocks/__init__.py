@@ -4,6 +4,7 @@ Every block is named in the tables below once per thing it can do; `prefect bloc
 the imports. The tables' types make mypy refuse a block that lacks a verb.
 """
 
+from blocks.alerts import Alertmanager
 from blocks.analytics import PostHogAnalytics
 from blocks.certificates import Certificates
 from blocks.chat import SlackChat
@@ -54,6 +55,7 @@ from blocks.web_site import WebSite
 from launch.ports import Acts, Answers, Chat, Mailer, MetricSource, Pager, StatusBoard
 
 ANSWERING: tuple[type[Answers], ...] = (
+    Alertmanager,
     AwsNetwork,
     Brevo,
     CacheAdmin,
@@ -134,6 +136,7 @@ __all__ = [
     "METRIC_SOURCES",
     "PAGERS",
     "STATUS_BOARDS",
+    "Alertmanager",
     "AwsNetwork",
     "Brevo",
     "CacheAdmin",

@@ -118,6 +118,22 @@ class LogPipeline(Probe):
     rule_about: Text = "ERROR"
 
 
+class FiringAlerts(Probe):
+    """How many alerts with these labels fire, and how many would if they were not silenced or inhibited.
+
+    `alerts_firing`, `alerts_suppressed`: counts. No alert is also what an Alertmanager shows that nobody reports to: the
+    `heartbeat`, an alert that always fires by design, has to be there; without it there is no answer.
+    """
+
+    ask: Literal["firing-alerts"]
+    yields: ClassVar[frozenset[str] | None] = frozenset({"alerts_firing", "alerts_suppressed"})
+    matching: tuple[Text, ...] = Field(default=(), description='Label matchers, e.g. `severity="critical"`.')
+    heartbeat: Text = Field(
+        default='alertname="Watchdog"',
+        description="Matcher of the alert that always fires, as kube-prometheus names it.",
+    )
+
+
 class SyntheticTests(Probe):
     """How the live synthetic tests with `tag` are set up; the weakest test counts.
 
@@ -230,6 +246,7 @@ ObservabilityProbe = (
     | InputDelay
     | LogLines
     | LogPipeline
+    | FiringAlerts
     | SyntheticTests
     | SyntheticResults
     | SyntheticUptime

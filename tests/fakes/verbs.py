@@ -10,6 +10,7 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
+from launch.probes.observability import FiringAlerts
 from launch.release import Release
 from tests.fakes.providers import ROOT
 
@@ -30,9 +31,17 @@ class Question(NamedTuple):
     limits: tuple[Threshold, ...]
 
 
+UNASKED: dict[type[Probe], Question] = {
+    FiringAlerts: Question(
+        FiringAlerts(ask="firing-alerts", of="alerts"), (Threshold(metric="alerts_firing", comparator="==", value=0),)
+    ),
+}
+"""Questions that no plan of ours asks."""
+
+
 @cache
 def questions() -> dict[type[Probe], Question]:
-    """The first place of the plans that asks each question, and what it is held against."""
+    """The first place of the plans that asks each question, and what it is held against; and those that none asks."""
     found: dict[type[Probe], Question] = {}
     for path in PLANS:
         plan = read_plan(str(path)).plan
@@ -45,7 +54,7 @@ def questions() -> dict[type[Probe], Question]:
         for _, probe in walk(plan, "rollback.snapshot[].probe"):
             if isinstance(probe, Probe):
                 found.setdefault(type(probe), Question(probe, ()))
-    return found
+    return UNASKED | found
 
 
 @cache
