@@ -121,8 +121,8 @@ class LogPipeline(Probe):
 class FiringAlerts(Probe):
     """How many alerts with these labels fire, and how many would if they were not silenced or inhibited.
 
-    `alerts_firing`, `alerts_suppressed`: counts. No alert is also what an Alertmanager shows that nobody reports to: the
-    `heartbeat`, an alert that always fires by design, has to be there; without it there is no answer.
+    `alerts_firing`, `alerts_suppressed`: counts. No alert is also what an Alertmanager shows that nobody reports to:
+    the `heartbeat`, an alert that always fires by design, has to be there; without it there is no answer.
     """
 
     ask: Literal["firing-alerts"]
