@@ -44,6 +44,7 @@ browser: ## a whole launch approved by pressing Resume in headless Chromium (abo
 
 pytest: env ## all tests; PYTEST_ARGS narrows them
 	@scripts/system-packages servers
+	@$(RUN) python scripts/node_packages.py
 	@$(RUN) pytest $(PYTEST_ARGS)
 
 fix: env ## format, and mend what ruff can

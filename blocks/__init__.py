@@ -51,6 +51,7 @@ from blocks.status_page import Statuspage
 from blocks.synthetics import DatadogSynthetics
 from blocks.tickets import Zendesk
 from blocks.tracing import JaegerTracing
+from blocks.unleash import Unleash
 from blocks.web_site import WebSite
 from launch.ports import Acts, Answers, Chat, Mailer, MetricSource, Pager, StatusBoard
 
@@ -94,6 +95,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     SlackChat,
     StaticAssets,
     Statuspage,
+    Unleash,
     WebSite,
     Zendesk,
 )
@@ -120,6 +122,7 @@ ACTING: tuple[type[Acts], ...] = (
     SlackChat,
     StaticAssets,
     Statuspage,
+    Unleash,
     Zendesk,
 )
 CHATS: tuple[type[Chat], ...] = (SlackChat,)
@@ -184,6 +187,7 @@ __all__ = [
     "SmtpRelay",
     "StaticAssets",
     "Statuspage",
+    "Unleash",
     "WebSite",
     "Zendesk",
 ]
