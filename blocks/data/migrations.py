@@ -73,9 +73,8 @@ class SchemaMigrations(Block):
             return Observation(standing=Standing.UNDER_WAY, state=state, detail=f"{said}; the Job is still running")
         if not pending:
             return Observation(standing=Standing.HOLDS, state=state, detail=said)
-        return Observation(
-            standing=self._standing_of_job(_UP, occasion), state=state, detail=said, progress=done / len(shipped)
-        )
+        standing, why = self._standing_of_job(_UP, occasion)
+        return Observation(standing=standing, state=state, detail=said + why, progress=done / len(shipped))
 
     def apply(self, effect: Migrate, occasion: Occasion) -> None:  # noqa: ARG002
         """Starts the Job that applies what is missing. Raises `SystemFaultError`."""
@@ -90,10 +89,8 @@ class SchemaMigrations(Block):
             return Observation(standing=Standing.UNDER_WAY, detail=f"{target} is reached; the Job is still running")
         if not newer:
             return Observation(standing=Standing.HOLDS, detail=f"no migration newer than {target} is applied")
-        return Observation(
-            standing=self._standing_of_job(_DOWN, occasion),
-            detail=f"{len(newer)} migrations newer than {target} are applied",
-        )
+        standing, why = self._standing_of_job(_DOWN, occasion)
+        return Observation(standing=standing, detail=f"{len(newer)} migrations newer than {target} are applied{why}")
 
     def restore(self, effect: Migrate, before: State, occasion: Occasion) -> None:  # noqa: ARG002
         """Starts the Job that migrates down to the recorded version. Raises `SystemFaultError`."""
@@ -111,12 +108,19 @@ class SchemaMigrations(Block):
             )
         return self.runner
 
-    def _standing_of_job(self, direction: str, occasion: Occasion) -> Standing:
-        """Of a schema that is not there yet: a Job that ended well and left it so has failed."""
+    def _standing_of_job(self, direction: str, occasion: Occasion) -> tuple[Standing, str]:
+        """Of a schema that is not there yet, and why it failed: also a Job that ended well and left it so has."""
         job = self._jobs.find(direction, occasion)
         if job is None:
-            return Standing.ABSENT
-        return Standing.FAILED if job.standing is Standing.HOLDS else job.standing
+            return Standing.ABSENT, ""
+        match job.standing:
+            case Standing.HOLDS:
+                return Standing.FAILED, "; the Job ended well all the same"
+            case Standing.FAILED:
+                why = self._jobs.why_failed(job)
+                return Standing.FAILED, f"; the Job failed{f': {why}' if why else ''}"
+            case standing:
+                return standing, ""
 
     def _runs(self, direction: str, occasion: Occasion) -> bool:
         job = self._jobs.find(direction, occasion)

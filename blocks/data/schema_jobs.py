@@ -11,7 +11,8 @@ import httpx
 from pydantic import BaseModel, Field, JsonValue, SecretStr
 
 from blocks import payloads, wire
-from launch.errors import PermanentFaultError
+from blocks.platform import job_end
+from launch.errors import PermanentFaultError, SystemFaultError
 from launch.ports import Occasion, Standing
 
 _TARGET, _BEFORE = "tminus/target", "tminus/before"
@@ -25,23 +26,15 @@ class _Metadata(payloads.Payload):
     annotations: dict[str, str] = Field(default_factory=dict)
 
 
-class _Status(payloads.Payload):
-    active: int | None = 0
-    succeeded: int | None = 0
-    failed: int | None = 0
-
-
 class Job(payloads.Payload):
     """One migration Job, as far as a launch looks at it."""
 
     metadata: _Metadata
-    status: _Status = _Status()
+    status: job_end.JobStatus = job_end.JobStatus()
 
     @property
     def standing(self) -> Standing:
-        if self.status.succeeded:
-            return Standing.HOLDS
-        return Standing.FAILED if self.status.failed and not self.status.active else Standing.UNDER_WAY
+        return self.status.standing
 
     @property
     def target(self) -> str:
@@ -113,6 +106,27 @@ class JobRunner(BaseModel):
                     raise
                 return None
             return payloads.read(Job, response, system="kubernetes", question=question)
+
+    def why_failed(self, job: Job) -> str:
+        """What became of its pod, and its last words; empty where that cannot be asked. Raises nothing."""
+        question = f"the pods of Job {job.metadata.name}"
+        path = f"/api/v1/namespaces/{self.namespace}/pods"
+        own = {"labelSelector": f"job-name={job.metadata.name}"}
+        with self._client() as client:
+
+            def log(pod: str) -> str:
+                asked = {"tailLines": job_end.TAIL}
+                told = f"the log of pod {pod}"
+                return wire.fetch(
+                    client, "GET", f"{path}/{pod}/log", system="kubernetes", question=told, params=asked
+                ).text
+
+            try:
+                response = wire.fetch(client, "GET", path, system="kubernetes", question=question, params=own)
+                pods = payloads.read(job_end.JobPods, response, system="kubernetes", question=question).items
+            except SystemFaultError:
+                return ""
+            return job_end.why([pod for pod in pods if pod.metadata.labels.get("job-name") == job.metadata.name], log)
 
     def of_launch(self, direction: str, launch: str) -> list[Job]:
         """Every Job of a launch in this direction, oldest first. Raises `SystemFaultError`."""

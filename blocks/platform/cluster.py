@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import HttpUrl, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, SecretStr, TypeAdapter, ValidationError
 
 from blocks.platform import mesh, workloads
 from blocks.platform.kube import Kube
 from blocks.platform.kube_access import KubeAccess
+from blocks.platform.object_effects import ObjectWork
 from blocks.platform.rollout import (
     MissingContainerError,
     container_of,
@@ -23,7 +25,16 @@ from blocks.platform.rollout import (
     standing_of_rollout,
 )
 from launch.effects.base import Effect
-from launch.effects.platform import AwaitRollout, ScaleWorkloads, SetImages
+from launch.effects.platform import (
+    ApplyManifests,
+    AwaitRollout,
+    DeleteObjects,
+    ObjectEffect,
+    ReplaceSecret,
+    RunJob,
+    ScaleWorkloads,
+    SetImages,
+)
 from launch.errors import PermanentFaultError
 from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
@@ -38,7 +49,7 @@ from launch.probes.platform import (
 )
 from launch.readings import Quantity, Reading
 
-ClusterEffect = SetImages | AwaitRollout | ScaleWorkloads
+ClusterEffect = SetImages | AwaitRollout | ScaleWorkloads | ObjectEffect
 ClusterProbe = WorkloadLimits | Draining | Autoscaling | NetworkIsolation | CircuitBreakers | MeshRoutes | RolloutState
 _IMAGES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 _REPLICAS: TypeAdapter[dict[str, int]] = TypeAdapter(dict[str, int])
@@ -60,7 +71,8 @@ class KubernetesCluster(KubeAccess, Block):
     _documentation_url = HttpUrl("https://kubernetes.io/docs/reference/access-authn-authz/rbac/")
     needs: ClassVar[str] = (
         "get and list on what is asked about, patch on deployments and `deployments/scale`, in one namespace; "
-        "Istio objects only if they are asked about"
+        "Istio objects only if they are asked about; get, create, patch and delete on the kinds that it applies or "
+        "deletes, on secrets only if it replaces one, and get on `pods/log` for why a Job failed"
     )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (
@@ -72,7 +84,20 @@ class KubernetesCluster(KubeAccess, Block):
         MeshRoutes,
         RolloutState,
     )
-    effects: ClassVar[tuple[type[Effect], ...]] = (SetImages, AwaitRollout, ScaleWorkloads)
+    effects: ClassVar[tuple[type[Effect], ...]] = (
+        SetImages,
+        AwaitRollout,
+        ScaleWorkloads,
+        ApplyManifests,
+        DeleteObjects,
+        ReplaceSecret,
+        RunJob,
+    )
+
+    manifests_folder: Path | None = Field(default=None, description="Folder with manifests and kustomizations.")
+    secrets: dict[str, dict[str, SecretStr]] = Field(
+        default_factory=dict, description="Values by key, by the Secret that `replace-secret` may replace."
+    )
 
     def check(self) -> str:
         """Proves that the API server answers and grants what a launch needs. Raises `SystemFaultError`."""
@@ -85,7 +110,7 @@ class KubernetesCluster(KubeAccess, Block):
             values, evidence = self._values(kube, probe, occasion)
         return Reading(values=values, where=self.named, at=occasion.now, evidence=evidence[:_EVIDENCE])
 
-    def observe(self, effect: ClusterEffect, occasion: Occasion) -> Observation:  # noqa: ARG002
+    def observe(self, effect: ClusterEffect, occasion: Occasion) -> Observation:
         match effect:
             case SetImages():
                 return self._standing(effect.images, effect.images)
@@ -98,6 +123,9 @@ class KubernetesCluster(KubeAccess, Block):
                     return standing_of_rollout(found, kube.pods())
             case ScaleWorkloads():
                 return self._sizes(effect.replicas)
+            case ApplyManifests() | DeleteObjects() | ReplaceSecret() | RunJob():
+                with self._talk() as kube:
+                    return self._work(kube).observe(effect, occasion)
             case _:
                 assert_never(effect)
 
@@ -109,6 +137,9 @@ class KubernetesCluster(KubeAccess, Block):
                 """Kubernetes itself does what is waited for."""
             case ScaleWorkloads():
                 self._scale(effect.replicas)
+            case ApplyManifests() | DeleteObjects() | ReplaceSecret() | RunJob():
+                with self._talk() as kube:
+                    self._work(kube).apply(effect, occasion)
             case _:
                 assert_never(effect)
 
@@ -120,6 +151,9 @@ class KubernetesCluster(KubeAccess, Block):
                 return self.observe(effect, occasion)
             case ScaleWorkloads():
                 return self._sizes(self._recorded(_REPLICAS, before, "pods"))
+            case ApplyManifests() | DeleteObjects() | ReplaceSecret() | RunJob():
+                with self._talk() as kube:
+                    return self._work(kube).observe_restored(effect, before)
             case _:
                 assert_never(effect)
 
@@ -132,6 +166,9 @@ class KubernetesCluster(KubeAccess, Block):
                 """It changed nothing."""
             case ScaleWorkloads():
                 self._scale(self._recorded(_REPLICAS, before, "pods"))
+            case ApplyManifests() | DeleteObjects() | ReplaceSecret() | RunJob():
+                with self._talk() as kube:
+                    self._work(kube).restore(effect, before)
             case _:
                 assert_never(effect)
 
@@ -154,6 +191,16 @@ class KubernetesCluster(KubeAccess, Block):
                 return rollout_values(probe.workloads, versions, kube.deployments(), kube.pods())
             case _:
                 assert_never(probe)
+
+    def _work(self, kube: Kube) -> ObjectWork:
+        return ObjectWork(
+            kube,
+            system=self.named,
+            namespace=self.namespace,
+            folder=self.manifests_folder,
+            secrets=self.secrets,
+            seconds=self.timeout_seconds,
+        )
 
     def _standing(self, images: dict[str, str], release: dict[str, str]) -> Observation:
         with self._talk() as kube:

@@ -30,7 +30,12 @@ _ISTIO = "networking.istio.io"
 _VERSION = "v1"
 _OBJECT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 _FORBIDDEN = re.compile(r'cannot (?P<verb>[a-z]+) resource "(?P<resource>[a-z./]+)"')
+_OWNED = re.compile(r'conflicts? with "(?P<owner>[^"]{1,60})"')
+_FIELD = re.compile(r"(?<![\w.])\.[A-Za-z][\w.\[\]\"=/:-]*[\w\]]")
+_LONGEST = 160
+_NOT_FOUND = 404
 _CONFLICT = 409
+_INVALID = 422
 _THROTTLED = 429
 
 
@@ -40,6 +45,10 @@ class ChangedMeanwhileError(Exception):
 
 class _ConflictFaultError(TransientFaultError):
     """A 409, for a caller that can read again; to everybody else a fault like others."""
+
+
+class NotFoundFaultError(PermanentFaultError):
+    """A 404, for a caller to whom an absent object is an answer; to everybody else a fault like others."""
 
 
 class Kube:
@@ -55,6 +64,7 @@ class Kube:
             "_preload_content": False,
             "_request_timeout": (timeout_seconds, timeout_seconds),
         }
+        self._api = api
         self._apps: Any = client.AppsV1Api(api)
         self._core: Any = client.CoreV1Api(api)
         self._autoscaling: Any = client.AutoscalingV2Api(api)
@@ -130,6 +140,35 @@ class Kube:
         except _ConflictFaultError as conflict:
             raise ChangedMeanwhileError(name) from conflict
 
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        question: str,
+        body: dict[str, JsonValue] | None = None,
+        content_type: str = "application/json",
+        query: dict[str, str] | None = None,
+    ) -> bytes:
+        """The body of a successful answer to one request of any kind. Raises `SystemFaultError`; a 409 is transient."""
+        # The client encodes JSON and leaves the rest to us; JSON is YAML.
+        sent = body if body is None or content_type.endswith("json") else json.dumps(body)
+        asked = self._api.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=sent,
+            auth_settings=["BearerToken"],
+        )
+
+        def call() -> Any:
+            answer = self._api.call_api(*asked, _request_timeout=self._options["_request_timeout"])
+            answer.read()
+            return answer
+
+        return self._ask(question, call)
+
     def may(self, verb: str, group: str, resource: str) -> bool:
         """Whether the account holds a right in the namespace."""
         attributes = {"namespace": self._namespace, "verb": verb, "group": group, "resource": resource}
@@ -193,6 +232,13 @@ class Kube:
     def _status_fault(self, question: str, status: int, body: str) -> SystemFaultError:
         if status == _THROTTLED or status >= 500:
             return status_fault(status, system=self._system, question=question)
+        if status == _CONFLICT and (held := _held_by_others(_message(body))):
+            return PermanentFaultError(
+                system=self._system,
+                question=question,
+                answer=f"HTTP 409, a conflict: {held}",
+                next_step="take these fields out of the manifest, or take them from who set them",
+            )
         if status == _CONFLICT:
             return _ConflictFaultError(
                 system=self._system,
@@ -200,8 +246,10 @@ class Kube:
                 answer="HTTP 409, a conflict: somebody else changed it at the same moment",
                 next_step="find who else deploys if it stays",
             )
-        return PermanentFaultError(
-            system=self._system, question=question, answer=f"HTTP {status}", next_step=_next_step(status, body)
+        kind = NotFoundFaultError if status == _NOT_FOUND else PermanentFaultError
+        wrong = invalid_fields(body) if status == _INVALID else ""
+        return kind(
+            system=self._system, question=question, answer=f"HTTP {status}{wrong}", next_step=_next_step(status, body)
         )
 
 
@@ -211,6 +259,18 @@ class _Allowed(Manifest):
 
 class _Review(Manifest):
     status: _Allowed
+
+
+class _Cause(Manifest):
+    field: str = ""
+
+
+class _Details(Manifest):
+    causes: Several[_Cause] = ()
+
+
+class _Invalid(Manifest):
+    details: _Details
 
 
 ParsedModel = TypeVar("ParsedModel", bound=BaseModel)
@@ -227,6 +287,23 @@ def _next_step(status: int, body: str) -> str:
             return "check the namespace and the names in the plan"
         case _:
             return "check this effect in the plan against the cluster"
+
+
+def _held_by_others(message: str) -> str:
+    """Whose fields an apply would take, from: Apply failed with 1 conflict: conflict with "hpa" using v1: .spec.x."""
+    owners = list(dict.fromkeys(_OWNED.findall(message)))
+    fields = list(dict.fromkeys(_FIELD.findall(message)))
+    return f"{', '.join(fields)} of {', '.join(owners)}"[:_LONGEST] if owners else ""
+
+
+def invalid_fields(body: str) -> str:
+    """Where an object is wrong; what it says there is its own affair."""
+    try:
+        causes = _Invalid.model_validate_json(body).details.causes
+    except ValidationError:
+        return ""
+    fields = list(dict.fromkeys(cause.field for cause in causes if cause.field))
+    return f", invalid: {', '.join(fields)}"[:_LONGEST] if fields else ""
 
 
 def _message(body: str) -> str:

@@ -1,4 +1,4 @@
-"""Effects on the platform: images and pods of workloads, rollouts waited for, runbook scripts."""
+"""Effects on the platform: images and pods of workloads, rollouts waited for, objects of a cluster, scripts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from launch.effects.base import Effect
-from launch.model import Id, Text
+from launch.model import Id, Model, Text
 from launch.moments import Duration
 
 
@@ -53,4 +53,60 @@ class RunScript(Effect):
     longest: Duration = Field(description="It is killed after this time, and has then failed.")
 
 
-PlatformEffect = SetImages | AwaitRollout | ScaleWorkloads | RunScript
+class ApplyManifests(Effect):
+    """The namespace has every object of these manifests, as they say it; rollouts are another action's wait.
+
+    Applied by the API server (server-side apply): fields that the manifests leave out stay with whoever set them, and a
+    field that belongs to somebody else is a conflict, told and not taken. Recorded before: of each object whether it
+    was there, and what it had in the fields that the manifests name. No Secret: `replace-secret` keeps values out of
+    files and ledger.
+    """
+
+    do: Literal["apply-manifests"]
+    manifests: tuple[Text, ...] = Field(
+        min_length=1, description="YAML files and kustomization folders, below the block's `manifests_folder`."
+    )
+    values: dict[str, str] = Field(
+        default_factory=dict, description="Replaces `${name}` in files, e.g. `VERSION: '{{ release.version }}'`."
+    )
+
+
+class ObjectName(Model):
+    """One object of the namespace."""
+
+    api_version: Text = Field(description="E.g. `apps/v1`.")
+    kind: Text = Field(description="E.g. `Deployment`.")
+    name: Text
+
+
+class DeleteObjects(Effect):
+    """None of these objects exists, nor what belongs to them. Recorded before: the objects; undo creates them again."""
+
+    do: Literal["delete-objects"]
+    objects: tuple[ObjectName, ...] = Field(min_length=1)
+
+
+class ReplaceSecret(Effect):
+    """A Secret has the values that the system's block holds for it; its other keys stay.
+
+    The values are in no plan and no ledger. What it had before is kept in the cluster, in a Secret of its own labelled
+    `tminus/launch`, from which undo takes it. Pods read it when they start again.
+    """
+
+    do: Literal["replace-secret"]
+    secret: Text = Field(description="Name of the Secret, and of its values in the block's `secrets`.")
+
+
+class RunJob(Effect):
+    """One run of a Job (known by its idempotency key) ended well; one that failed says why, with its last words.
+
+    Nothing undoes what it did: name the action that does.
+    """
+
+    do: Literal["run-job"]
+    manifest: Text = Field(description="YAML file of one batch/v1 Job, below the block's `manifests_folder`.")
+    values: dict[str, str] = Field(default_factory=dict, description="Replaces `${name}` in the file.")
+
+
+ObjectEffect = ApplyManifests | DeleteObjects | ReplaceSecret | RunJob
+PlatformEffect = SetImages | AwaitRollout | ScaleWorkloads | RunScript | ObjectEffect

@@ -39,11 +39,16 @@ class ClusterPart:
     def define(self, world: World) -> None:
         self._world = world
         house = House(
-            self._reconcile, self._refusal, self._created, self._log, lambda: f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
+            self._reconcile,
+            self._refusal,
+            self._created,
+            self._log,
+            lambda: f"{world.now():%Y-%m-%dT%H:%M:%SZ}",
+            lambda: str(world.get("cluster.owned")),
         )
         self._api = KubeApi(house, TOKEN)
-        for kind in seed.EMPTY:
-            self._api.resources[kind] = ResourceInfo()
+        for kind, word in seed.KINDS.items():
+            self._api.resources[kind] = ResourceInfo(kind=word, singular=word.lower(), namespaced=True)
         for kind, name, body in seed.objects():
             self._api.store(kind, name, body)
         self._job_runs = Jobs(self.jobs, world)

@@ -44,6 +44,7 @@ class ClusterKnobs:
         define("cluster.job-seconds", 20, "how long a Job runs")
         define("cluster.forbidden", "", 'a right that the account lacks, e.g. "patch deployments"')
         define("cluster.conflict", False, "whether somebody else changes deployments at the same moment (409)")
+        define("cluster.owned", "", "a field that an apply may not take, and whose it is, e.g. hpa .spec.replicas")
         define("cluster.default-deny", True, "whether the default-deny network policy exists", self._deny)
         for service in PREVIOUS:
             self._define_faults(service)

@@ -26,7 +26,21 @@ RULES = "networking.istio.io/v1/destinationrules"
 SERVICES = "networking.istio.io/v1/virtualservices"
 PODS = "v1/pods"
 JOBS = "batch/v1/jobs"
-EMPTY = (PODS, JOBS, "v1/secrets", "v1/configmaps", "v1/events", "apps/v1/replicasets")
+# What discovery says of each kind; without it kmock makes a name up from the plural.
+KINDS: Mapping[str, str] = {
+    PODS: "Pod",
+    JOBS: "Job",
+    DEPLOYMENTS: "Deployment",
+    AUTOSCALERS: "HorizontalPodAutoscaler",
+    POLICIES: "NetworkPolicy",
+    RULES: "DestinationRule",
+    SERVICES: "VirtualService",
+    "v1/services": "Service",
+    "v1/secrets": "Secret",
+    "v1/configmaps": "ConfigMap",
+    "v1/events": "Event",
+    "apps/v1/replicasets": "ReplicaSet",
+}
 
 
 def section(body: Object, *path: str) -> Object:

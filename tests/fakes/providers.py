@@ -198,7 +198,14 @@ _SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         lambda url: {"url": url, "prefix": "p", "username": "u", "password": SECRET},
     ),
     "istio-routes": (kubernetes, _cluster),
-    "kubernetes-namespace": (kubernetes, _cluster),
+    "kubernetes-namespace": (
+        kubernetes,
+        lambda url: {
+            **_cluster(url),
+            "manifests_folder": str(ROOT / "tests" / "data" / "manifests"),
+            "secrets": {"database": {"password": SECRET}},
+        },
+    ),
     "linkedin": (plain, lambda url: {"base_url": url, "author": "urn:li:organization:1", **_TOKEN}),
     "object-storage": (aws_s3, _cloud),
     "pagerduty": (

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from console.files import read_plan
 from launch.effects.base import Effect
+from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
 from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
@@ -57,15 +58,28 @@ def questions() -> dict[type[Probe], Question]:
     return UNASKED | found
 
 
+UNDONE: dict[type[Effect], Effect] = {
+    ApplyManifests: ApplyManifests(
+        do="apply-manifests", on="cluster", manifests=("export.yaml",), values={"VERSION": "v2.5.0"}
+    ),
+    DeleteObjects: DeleteObjects(
+        do="delete-objects", on="cluster", objects=(ObjectName(api_version="v1", kind="ConfigMap", name="old"),)
+    ),
+    ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
+    RunJob: RunJob(do="run-job", on="cluster", manifest="migrate.yaml", values={"VERSION": "v2.5.0"}),
+}
+"""Effects that no plan of ours has."""
+
+
 @cache
 def effects() -> dict[type[Effect], Effect]:
-    """The first place of the plans that has each effect."""
+    """The first place of the plans that has each effect; and those that none has."""
     found: dict[type[Effect], Effect] = {}
     for path in PLANS:
         for _, model in items(read_plan(str(path)).plan):
             if isinstance(model, Effect):
                 found.setdefault(type(model), _rendered(model))
-    return found
+    return UNDONE | found
 
 
 def _rendered(effect: Effect) -> Effect:

@@ -42,7 +42,10 @@ def test_a_migration_that_fails_is_seen_as_failed_and_leaves_nothing_to_revert(m
     turned.set("database.migration-fails", True)
     occasion = rehearsal.occasion(launch="fails", key="up-fails")
     migrations.apply(MIGRATE, occasion)
-    assert rehearsal.settle(migrations, MIGRATE, occasion).standing is Standing.FAILED
+    seen = rehearsal.settle(migrations, MIGRATE, occasion)
+    assert seen.standing is Standing.FAILED
+    assert "; the Job failed: pod tminus-migrate-up-" in seen.detail
+    assert 'ended with exit code 1, saying "' in seen.detail
     assert migrations.observe_restored(MIGRATE, BEFORE, occasion).standing is Standing.HOLDS
     assert values(migrations.answer(REVERT, occasion)) == {"revert_failed": False, "migrations_past_target": 0}
 
