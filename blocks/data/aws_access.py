@@ -31,6 +31,8 @@ _REFUSED_KEYS = {
 _REQUEST_IDS = {"x-amz-request-id", "x-amzn-requestid"}
 _REQUEST_ID = re.compile(rb"<requestid>", re.IGNORECASE)
 _DENIED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+# A condition of ours no longer holds: it is read again, and written against what is there then.
+_STALE = 412
 _MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound"}
 
 
@@ -123,6 +125,13 @@ def _fault(error: Any, system: str, question: str) -> SystemFaultError:
             question=question,
             answer=f"{code} (HTTP {status})",
             next_step="wait, or ask for a higher limit" if throttled else "look at the AWS health dashboard",
+        )
+    if status == _STALE:
+        return TransientFaultError(
+            system=system,
+            question=question,
+            answer=f"{code} (HTTP {status}), a conflict: somebody else changed it at the same moment",
+            next_step="find who else changes it if it stays",
         )
     if code in _REFUSED_KEYS:
         next_step = "renew the key in the system's block"

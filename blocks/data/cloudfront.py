@@ -59,12 +59,12 @@ class CloudFrontDistribution(AwsAccess):
         """Whether the invalidation is complete; None when this reference has none. Raises `SystemFaultError`."""
         client = self._client
         with asking(self._system, "its invalidations"):
-            for summary in client.list_invalidations(DistributionId=self.distribution)["InvalidationList"].get(
-                "Items", ()
-            ):
-                found = client.get_invalidation(DistributionId=self.distribution, Id=summary["Id"])["Invalidation"]
-                if found["InvalidationBatch"]["CallerReference"] == reference:
-                    return found["Status"].lower() == _COMPLETED
+            # A list does not show references; it has the newest first.
+            for page in client.get_paginator("list_invalidations").paginate(DistributionId=self.distribution):
+                for summary in page["InvalidationList"].get("Items", ()):
+                    found = client.get_invalidation(DistributionId=self.distribution, Id=summary["Id"])["Invalidation"]
+                    if found["InvalidationBatch"]["CallerReference"] == reference:
+                        return found["Status"].lower() == _COMPLETED
         return None
 
     def last_invalidation(self) -> datetime | None:
