@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import logging
 import re
@@ -19,7 +20,7 @@ from slack_sdk.errors import SlackApiError
 from blocks.faults import connection_fault, missing_right, status_fault
 from blocks.payloads import Payload
 from launch.effects.base import Effect
-from launch.effects.people import ChatEffect, OpenRoom, PostMessage
+from launch.effects.people import ChatEffect, EditMessage, OpenRoom, PostMessage
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
@@ -41,6 +42,8 @@ _NEXT_STEP = {
     "channel_not_found": "create the channel, or invite the app to it",
     "not_in_channel": "invite the app to the channel",
     "is_archived": "unarchive the channel",
+    "cant_update_message": "let the app that posted it change it, or post a reply to it",
+    "edit_window_closed": "let the workspace allow edits, or post a reply to it",
 }
 
 # The SDK logs answers it cannot read, with their bodies; the fault says what is needed without them.
@@ -77,6 +80,11 @@ class _Message(Payload):
     ts: str
     text: str = ""
     metadata: _Mark = _Mark()
+
+    @property
+    def edition(self) -> str:
+        """What an edit of ours left: Slack rewrites texts (links, names), so that they cannot be compared."""
+        return str(self.metadata.event_payload.get("edition", ""))
 
 
 class _History(Payload):
@@ -128,7 +136,7 @@ class SlackChat(Block):
     )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (ChatRoom, ChatMessages)
-    effects: ClassVar[tuple[type[Effect], ...]] = (OpenRoom, PostMessage)
+    effects: ClassVar[tuple[type[Effect], ...]] = (OpenRoom, PostMessage, EditMessage)
 
     token: SecretStr = Field(description="Bot token (xoxb-...).")
     base_url: str = Field(default="https://slack.com/api/", description="Address of the Web API.")
@@ -178,9 +186,15 @@ class SlackChat(Block):
                 )
                 return Observation(standing=_standing(holds=opened), state=state, detail=detail)
             case PostMessage():
-                ts = self._posted(room, _key(occasion, effect.message)) if room else None
+                ts = self._said(room, effect, occasion) if room else None
                 detail = f"message {ts} in #{effect.channel}" if ts else f"no such message in #{effect.channel}"
                 return Observation(standing=_standing(holds=ts is not None), detail=detail)
+            case EditMessage():
+                message = self._meant(room, effect, occasion)
+                says = message.edition == _edition(effect.text)
+                record: State = {"text": message.text, "edition": message.edition}
+                told = f"message {message.ts} in #{effect.channel} {'says this' if says else 'says something else'}"
+                return Observation(standing=_standing(holds=says), state=record, detail=told)
             case _:
                 assert_never(effect)
 
@@ -190,7 +204,14 @@ class SlackChat(Block):
             case OpenRoom():
                 self._open(effect, occasion)
             case PostMessage():
-                self.post(effect.channel, effect.text, key=_key(occasion, effect.message))
+                if effect.reply_to is None:
+                    self.post(effect.channel, effect.text, key=_key(occasion, effect.message))
+                else:
+                    self._reply(effect, effect.reply_to, occasion)
+            case EditMessage():
+                room = self._channel(effect.channel)
+                message = self._meant(room, effect, occasion)
+                self._edit(room, message, _escaped(effect.text), _edition(effect.text))
             case _:
                 assert_never(effect)
 
@@ -202,8 +223,12 @@ class SlackChat(Block):
                 gone = before.get("existed") is True or room is None or room.is_archived
                 return Observation(standing=_standing(holds=gone), detail=f"#{effect.channel}")
             case PostMessage():
-                gone = room is None or self._posted(room, _key(occasion, effect.message)) is None
+                gone = room is None or self._said(room, effect, occasion) is None
                 return Observation(standing=_standing(holds=gone), detail=f"#{effect.channel}")
+            case EditMessage():
+                message = self._meant(room, effect, occasion)
+                back = message.edition == before.get("edition", "")
+                return Observation(standing=_standing(holds=back), detail=f"message {message.ts} in #{effect.channel}")
             case _:
                 assert_never(effect)
 
@@ -217,9 +242,12 @@ class SlackChat(Block):
                 if before.get("existed") is not True and not room.is_archived:
                     self._call(_Done, "conversations.archive", f"archive #{effect.channel}", channel=room.id)
             case PostMessage():
-                ts = self._posted(room, _key(occasion, effect.message))
+                ts = self._said(room, effect, occasion)
                 if ts is not None:
                     self._call(_Done, "chat.delete", f"delete a message of #{effect.channel}", channel=room.id, ts=ts)
+            case EditMessage():
+                message = self._meant(room, effect, occasion)
+                self._edit(room, message, str(before.get("text", "")), str(before.get("edition", "")))
             case _:
                 assert_never(effect)
 
@@ -266,25 +294,80 @@ class SlackChat(Block):
             ts = self._posted(room, key) or self._post(room, f"Join the call: {effect.link}", key)
             self._call(_Done, "pins.add", f"pin the link in #{effect.channel}", channel=room.id, timestamp=ts)
 
-    def _post(self, room: _Channel, text: str, key: str) -> str:
-        # Slack reads &, < and > as control characters: https://docs.slack.dev/messaging/formatting-message-text
-        body = html.escape(text, quote=False).replace("@channel", "<!channel>")
+    def _reply(self, effect: PostMessage, parent: str, occasion: Occasion) -> None:
+        room = self._channel(effect.channel)
+        thread = self._posted(room, _key(occasion, parent)) if room is not None else None
+        if room is None or thread is None:
+            raise PermanentFaultError(
+                system="Slack",
+                question=f"the reply to {parent} in #{effect.channel}",
+                answer="no such message of this launch",
+                next_step=f"let the action that posts {parent} come before this one",
+            )
+        key = _key(occasion, effect.message)
+        if self._posted(room, key, thread=thread) is None:
+            self._post(room, effect.text, key, thread=thread)
+
+    def _said(self, room: _Channel, effect: PostMessage, occasion: Occasion) -> str | None:
+        """Where the message is, also in the thread that it belongs to."""
+        thread = ""
+        if effect.reply_to is not None:
+            thread = self._posted(room, _key(occasion, effect.reply_to)) or ""
+            if not thread:
+                return None
+        return self._posted(room, _key(occasion, effect.message), thread=thread)
+
+    def _meant(self, room: _Channel | None, effect: EditMessage, occasion: Occasion) -> _Message:
+        """The message to edit; one in a thread is not looked for."""
+        found = self._message(room, _key(occasion, effect.message)) if room is not None else None
+        if found is None:
+            raise PermanentFaultError(
+                system="Slack",
+                question=f"message {effect.message} of #{effect.channel}",
+                answer="no such message of this launch",
+                next_step=f"let the action that posts {effect.message} come before this one",
+            )
+        return found
+
+    def _edit(self, room: _Channel | None, message: _Message, text: str, edition: str) -> None:
+        if room is None:
+            return
+        payload: dict[str, JsonValue] = {"key": message.metadata.event_payload.get("key")}
+        if edition:
+            payload["edition"] = edition
+        self._call(
+            _Posted,
+            "chat.update",
+            f"edit a message of #{room.name}",
+            channel=room.id,
+            ts=message.ts,
+            text=text,
+            metadata={"event_type": _EVENT, "event_payload": payload},
+        )
+
+    def _post(self, room: _Channel, text: str, key: str, *, thread: str = "") -> str:
         posted = self._call(
             _Posted,
             "chat.postMessage",
             f"the post to #{room.name}",
             channel=room.id,
-            text=body,
+            text=_escaped(text),
+            thread_ts=thread,
             client_msg_id=str(uuid.uuid5(_NAMESPACE, key)),
             metadata={"event_type": _EVENT, "event_payload": {"key": key}},
             unfurl_links=False,
         )
         return posted.ts
 
-    def _posted(self, room: _Channel, key: str) -> str | None:
-        for message in self._history(room, newest_page=True):
+    def _posted(self, room: _Channel, key: str, *, thread: str = "") -> str | None:
+        found = self._message(room, key, thread=thread)
+        return found.ts if found is not None else None
+
+    def _message(self, room: _Channel, key: str, *, thread: str = "") -> _Message | None:
+        messages = self._replies(room, thread) if thread else self._history(room, newest_page=True)
+        for message in messages:
             if message.metadata.event_type == _EVENT and message.metadata.event_payload.get("key") == key:
-                return message.ts
+                return message
         return None
 
     def _pinned(self, room: _Channel, link: str) -> int:
@@ -309,6 +392,25 @@ class SlackChat(Block):
             cursor = page.response_metadata.next_cursor
             if not cursor:
                 return None
+
+    def _replies(self, room: _Channel, thread: str) -> Iterator[_Message]:
+        """A thread, its first message included (https://docs.slack.dev/reference/methods/conversations.replies)."""
+        cursor = ""
+        while True:
+            page = self._call(
+                _History,
+                "conversations.replies",
+                f"a thread of #{room.name}",
+                channel=room.id,
+                ts=thread,
+                limit=_PAGE,
+                cursor=cursor,
+                include_all_metadata=True,
+            )
+            yield from page.messages
+            cursor = page.response_metadata.next_cursor
+            if not cursor:
+                return
 
     def _history(self, room: _Channel, *, oldest: float = 0, newest_page: bool = False) -> Iterator[_Message]:
         cursor = ""
@@ -338,7 +440,7 @@ class SlackChat(Block):
         )
         given = {name: value for name, value in arguments.items() if value != ""}
         # Slack reads JSON bodies only for methods that write: https://docs.slack.dev/apis/web-api#post-bodies
-        writes = method == "chat.postMessage"
+        writes = method in {"chat.postMessage", "chat.update"}
         try:
             answer = client.api_call(method, json=given) if writes else client.api_call(method, params=given)
             return model.model_validate(answer.data)
@@ -353,6 +455,15 @@ class SlackChat(Block):
                 answer="something of another form",
                 next_step="check the address in the chat block",
             ) from error
+
+
+def _escaped(text: str) -> str:
+    # Slack reads &, < and > as control characters: https://docs.slack.dev/messaging/formatting-message-text
+    return html.escape(text, quote=False).replace("@channel", "<!channel>")
+
+
+def _edition(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _key(occasion: Occasion, message: str) -> str:

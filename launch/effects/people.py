@@ -28,6 +28,18 @@ class PostMessage(Effect):
     channel: Text
     message: Id = Field(description="Name of the message; one launch posts it once, however often it is tried.")
     text: Text
+    reply_to: Id | None = Field(
+        default=None, description="Name of a message of this launch, in whose thread it stands."
+    )
+
+
+class EditMessage(Effect):
+    """A message of this launch, posted by `post-message`, says this. Undone by giving it the words it had."""
+
+    do: Literal["edit-message"]
+    channel: Text
+    message: Id = Field(description="Name under which it was posted.")
+    text: Text
 
 
 class ScheduleMaintenance(Effect):
@@ -113,7 +125,7 @@ class PublishPost(Effect):
     text: Text
 
 
-ChatEffect = OpenRoom | PostMessage
+ChatEffect = OpenRoom | PostMessage | EditMessage
 StatusPageEffect = ScheduleMaintenance | SetStatus
 MailEffect = ScheduleMail | SendMail
 SocialEffect = DraftPost | PublishPost

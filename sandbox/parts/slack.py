@@ -30,6 +30,7 @@ class _Message:
     text: str
     metadata: JsonValue
     pinned: bool = False
+    thread: str = ""
 
 
 @dataclass
@@ -169,11 +170,20 @@ class SlackPart:
     def conversations_history(self, arguments: Arguments) -> Answer:
         room = self._room(arguments)
         oldest = float(str(arguments.get("oldest") or 0))
-        newest_first = [message for message in reversed(room.messages) if float(message.ts) > oldest]
+        newest_first = [
+            message for message in reversed(room.messages) if float(message.ts) > oldest and not message.thread
+        ]
+        return self._page(newest_first, arguments)
+
+    def conversations_replies(self, arguments: Arguments) -> Answer:
+        room, first = self._find(arguments, "ts")
+        return self._page([first, *(one for one in room.messages if one.thread == first.ts)], arguments)
+
+    def _page(self, messages: list[_Message], arguments: Arguments) -> Answer:
         start, limit = int(str(arguments.get("cursor") or 0)), int(str(arguments.get("limit") or 100))
-        more = str(start + limit) if start + limit < len(newest_first) else ""
+        more = str(start + limit) if start + limit < len(messages) else ""
         metadata = str(arguments.get("include_all_metadata", "")).casefold() in {"true", "1"}
-        shown: list[JsonValue] = [self._message(m, metadata=metadata) for m in newest_first[start : start + limit]]
+        shown: list[JsonValue] = [self._message(m, metadata=metadata) for m in messages[start : start + limit]]
         return {"messages": shown, "has_more": bool(more), "response_metadata": {"next_cursor": more}}
 
     def chat_post_message(self, arguments: Arguments) -> Answer:
@@ -184,7 +194,7 @@ class SlackPart:
         if not text:
             raise _SlackError("no_text")
         ts = self._timestamp(room, str(arguments.get("client_msg_id") or text))
-        message = _Message(ts, text, arguments.get("metadata"))
+        message = _Message(ts, text, arguments.get("metadata"), thread=str(arguments.get("thread_ts", "")))
         room.messages.append(message)
         return {"channel": room.id, "ts": ts, "message": self._message(message, metadata=True)}
 
@@ -194,6 +204,11 @@ class SlackPart:
         while any(message.ts == f"{second}.{fraction:06d}" for message in room.messages):
             fraction += 1
         return f"{second}.{fraction:06d}"
+
+    def chat_update(self, arguments: Arguments) -> Answer:
+        room, message = self._find(arguments, "ts")
+        message.text, message.metadata = str(arguments.get("text", "")), arguments.get("metadata", message.metadata)
+        return {"channel": room.id, "ts": message.ts, "text": message.text}
 
     def chat_delete(self, arguments: Arguments) -> Answer:
         room, message = self._find(arguments, "ts")
@@ -234,6 +249,8 @@ _METHODS: dict[str, Callable[[SlackPart, Arguments], Answer]] = {
     "conversations.unarchive": SlackPart.conversations_unarchive,
     "conversations.setTopic": SlackPart.conversations_set_topic,
     "conversations.history": SlackPart.conversations_history,
+    "conversations.replies": SlackPart.conversations_replies,
+    "chat.update": SlackPart.chat_update,
     "chat.postMessage": SlackPart.chat_post_message,
     "chat.delete": SlackPart.chat_delete,
     "chat.getPermalink": SlackPart.chat_permalink,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from console.files import read_plan
 from launch.effects.base import Effect
+from launch.effects.people import EditMessage
 from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
 from launch.plan import Threshold
 from launch.plan_walk import items, walk
@@ -66,6 +67,7 @@ UNDONE: dict[type[Effect], Effect] = {
         do="delete-objects", on="cluster", objects=(ObjectName(api_version="v1", kind="ConfigMap", name="old"),)
     ),
     ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
+    EditMessage: EditMessage(do="edit-message", on="chat", channel="war-room", message="status", text="50 %"),
     RunJob: RunJob(do="run-job", on="cluster", manifest="migrate.yaml", values={"VERSION": "v2.5.0"}),
 }
 """Effects that no plan of ours has."""

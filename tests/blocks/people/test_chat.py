@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from blocks.chat import SlackChat
-from launch.effects.people import OpenRoom, PostMessage
+from launch.effects.people import EditMessage, OpenRoom, PostMessage
 from launch.errors import PermanentFaultError
 from launch.ports import Chat, Standing
 from launch.probes.people import ChatMessages, ChatRoom
@@ -97,6 +97,68 @@ def test_message_is_observed_and_taken_back(slack):
     assert len(built.part.texts("war-room")) == 2
     chat.restore(effect, {}, second_attempt)
     assert chat.observe_restored(effect, {}, occasion).standing is Standing.HOLDS
+
+
+def said(message, text="LIVE", reply_to=None):
+    return PostMessage(do="post-message", on="chat", channel="war-room", message=message, text=text, reply_to=reply_to)
+
+
+def edit(text, message="status"):
+    return EditMessage(do="edit-message", on="chat", channel="war-room", message=message, text=text)
+
+
+def test_a_reply_stands_in_its_thread_once_and_is_taken_back(slack):
+    built, chat = opened(slack)
+    occasion, reply = built.occasion("launch/reply/1"), said("done", "all pods are ready", reply_to="live")
+    assert chat.observe(reply, occasion).standing is Standing.ABSENT
+    with pytest.raises(PermanentFaultError, match="let the action that posts live come before this one"):
+        chat.apply(reply, occasion)
+    chat.apply(said("live"), occasion)
+    for _ in range(2):
+        chat.apply(reply, occasion)
+        assert chat.observe(reply, occasion).standing is Standing.HOLDS
+    assert built.part.texts("war-room")[1:] == ["LIVE", "all pods are ready"]
+    probe = ChatMessages(ask="chat-messages", of="chat", channel="war-room", holding="all pods")
+    assert chat.answer(probe, built.occasion()).values["messages"].value == 0, "a thread is not in the channel"
+    chat.restore(reply, {}, occasion)
+    assert chat.observe_restored(reply, {}, occasion).standing is Standing.HOLDS
+    assert chat.observe(said("live"), occasion).standing is Standing.HOLDS
+
+
+def test_a_reply_far_down_a_thread_is_found(slack, monkeypatch):
+    monkeypatch.setattr("blocks.chat._PAGE", 2)
+    built, chat = opened(slack)
+    occasion = built.occasion("launch/reply/1")
+    chat.apply(said("live"), occasion)
+    for number in range(5):
+        chat.apply(said(f"step-{number}", f"step {number}", reply_to="live"), occasion)
+    assert chat.observe(said("step-4", reply_to="live"), occasion).standing is Standing.HOLDS
+    assert chat.observe(said("step-5", reply_to="live"), occasion).standing is Standing.ABSENT
+
+
+def test_a_message_is_edited_and_gets_its_words_back(slack):
+    built, chat = opened(slack)
+    occasion = built.occasion("launch/edit/1")
+    chat.apply(said("status", "10 % <canary>"), occasion)
+    before = chat.observe(edit("50 % & rising"), occasion)
+    assert before.standing is Standing.ABSENT
+    for _ in range(2):
+        chat.apply(edit("50 % & rising"), occasion)
+        assert chat.observe(edit("50 % & rising"), occasion).standing is Standing.HOLDS
+    assert built.part.texts("war-room")[1:] == ["50 % &amp; rising"]
+    chat.apply(said("status", "10 % <canary>"), occasion)
+    assert len(built.part.texts("war-room")) == 2, "an edited message is still the one that was posted"
+    assert chat.observe_restored(edit("50 % & rising"), before.state, occasion).standing is Standing.ABSENT
+    chat.restore(edit("50 % & rising"), before.state, occasion)
+    assert chat.observe_restored(edit("50 % & rising"), before.state, occasion).standing is Standing.HOLDS
+    assert built.part.texts("war-room")[1:] == ["10 % &lt;canary&gt;"]
+
+
+def test_a_message_that_was_never_posted_cannot_be_edited(slack):
+    built, chat = opened(slack)
+    for verb in (chat.observe, chat.apply):
+        with pytest.raises(PermanentFaultError, match="let the action that posts status come before this one"):
+            verb(edit("x"), built.occasion())
 
 
 def test_room_reading_counts_hours_to_launch(slack):
