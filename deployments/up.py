@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -144,7 +144,7 @@ def _start(settings: Settings, tree: Tree, ledger: str, tell: Tell, asked_to_sto
     if settings.worker:
         tree.start(worker())
     tree.start(Child("watchdog", (sys.executable, "-m", "deployments.watchdog")))
-    _write(settings, ledger, tree)
+    tell_up(settings, ledger, tree.pids())
     tell(f"up in {time.monotonic() - began:.0f} s: {settings.ui}")
 
 
@@ -231,7 +231,8 @@ def _prefect(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "prefect", *arguments)
 
 
-def _write(settings: Settings, ledger: str, tree: Tree) -> None:
+def tell_up(settings: Settings, ledger: str, pids: Mapping[str, int]) -> None:
+    """Writes what is up here, for nobody else's eyes, at once: who reads it meanwhile finds the whole or nothing."""
     written = {
         "pid": os.getpid(),
         "started": psutil.Process().create_time(),
@@ -239,10 +240,12 @@ def _write(settings: Settings, ledger: str, tree: Tree) -> None:
         "api": settings.api,
         "ledger": ledger,
         "speed": settings.speed,
-        "pids": tree.pids(),
+        "pids": dict(pids),
     }
-    settings.up_file.touch(mode=0o600)
-    settings.up_file.write_text(json.dumps(written, indent=2), encoding="utf-8")
+    unfinished = settings.up_file.with_suffix(".part")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(json.dumps(written, indent=2), encoding="utf-8")
+    unfinished.replace(settings.up_file)
 
 
 def _written(settings: Settings) -> dict[str, str | float] | None:

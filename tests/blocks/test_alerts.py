@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +11,7 @@ import pytest
 from blocks.alerts import Alertmanager
 from launch.errors import PermanentFaultError
 from launch.probes.observability import FiringAlerts
+from sandbox.ports import free_port
 from tests.fakes.programs import program, running
 from tests.fakes.verbs import OCCASION
 
@@ -66,9 +66,7 @@ def _iso(moment: datetime) -> str:
 @pytest.fixture
 def server(tmp_path) -> Iterator[Server]:
     (tmp_path / "alertmanager.yml").write_text(CONFIG)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = ("--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=")
     command = [program("prometheus-alertmanager"), *options, f"--web.listen-address={address}"]
     with running(command, tmp_path, ready="Listening on"):

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -44,6 +43,7 @@ from flows.runs import kind_tag, launch_tag
 from flows.stage import RunKind
 from launch.events import AlarmRaised, BallotCast, BallotRefused, ClockSet, GateDecided, Outcome, ResumedWithoutBallot
 from launch.plan import Plan
+from sandbox.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
@@ -136,9 +136,7 @@ def directory() -> Iterator[Path]:
 def world(directory: Path) -> Iterator[World]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     command = [sys.executable, "-m", "console.main", "up", "--port", str(port), "--speed", str(SPEED)]
     pictures = os.environ.get("TMINUS_SCREENSHOTS")

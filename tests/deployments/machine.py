@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -36,6 +35,7 @@ from launch.events import AnyEvent, LaunchClosed, Outcome
 from launch.ledger import Record
 from launch.plan import FlowPhase
 from launch.state import LaunchState, fold
+from sandbox.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 TMINUS = (sys.executable, "-m", "console.main")
@@ -44,6 +44,7 @@ RELEASE = ROOT / "tests" / "data" / "watched-release.yaml"
 SPEED = 120.0
 """Two minutes of the launch are a second: a process that stalls for a second is late by minutes and not by hours."""
 _LEAD = timedelta(minutes=32)
+_SECONDS_TO_COME_UP = 180.0
 
 
 def soon(what: Callable[[], object], why: str, seconds: float = 90) -> None:
@@ -58,25 +59,27 @@ class Machine:
     """Server, PostgreSQL, sandbox and watchdog as `tminus up` runs them; only the worker is the test's own."""
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        self.settings = Settings(directory / ".tminus", port, SPEED, worker=False)
+        self.settings = Settings(directory / ".tminus", free_port(), SPEED, worker=False)
         self._directory = directory
         self._up: subprocess.Popen[bytes] | None = None
+        self._ledger: SqlLedger | None = None
         self._worker: psutil.Popen | None = None
 
     def start(self) -> None:
         settings = self.settings
         arguments = ("up", "--no-worker", "--speed", str(SPEED), "--port", str(settings.port))
-        with (self._directory / "up.log").open("wb") as log:
+        told = self._directory / "up.log"
+        with told.open("wb") as log:
             self._up = subprocess.Popen(
                 (*TMINUS, *arguments), cwd=self._directory, env=_environment(), stdout=log, stderr=subprocess.STDOUT
             )
-        soon(lambda: settings.up_file.exists() or self._ended(), "it comes up", 180)
-        assert not self._ended(), (self._directory / "up.log").read_text()
+        until = time.monotonic() + _SECONDS_TO_COME_UP
+        while not settings.up_file.exists():
+            assert self._up.poll() is None, told.read_text()
+            assert time.monotonic() < until, told.read_text()
+            time.sleep(0.1)
         written = json.loads(settings.up_file.read_text())
-        self.ledger: SqlLedger = open_ledger(written["ledger"])
+        self._ledger = open_ledger(written["ledger"])
         self.warm = psutil.Process(written["pids"]["warm"])
 
     def stop(self) -> None:
@@ -84,6 +87,14 @@ class Machine:
         if self._up is not None:
             self._up.terminate()
             self._up.wait(60)
+        if self._ledger is not None:
+            self._ledger.close()
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """The ledger of everything launched here, once it is up."""
+        assert self._ledger is not None
+        return self._ledger
 
     def tminus(self, *arguments: str) -> str:
         """What a command says on standard output, given where this machine is up."""
@@ -134,9 +145,6 @@ class Machine:
         """Fields of a block of the sandbox, as its process keeps them beside its ready file."""
         fields: dict[str, str] = json.loads((self.settings.directory / "sandbox-blocks.json").read_text())[address]
         return fields
-
-    def _ended(self) -> bool:
-        return self._up is not None and self._up.poll() is not None
 
 
 def _environment() -> dict[str, str]:

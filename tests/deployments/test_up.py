@@ -18,18 +18,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deployments.up import Settings, refuse_taken_port
+from deployments.up import Settings, refuse_taken_port, tell_up
 from launch.errors import RefusedError
+from sandbox.ports import free_port
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -65,6 +59,23 @@ def test_a_taken_port_is_told_before_anything_starts(directory: Path) -> None:
     assert up.returncode == 1
     assert told.startswith(f"tminus: port {port} is taken")
     assert not (directory / ".tminus").exists()
+
+
+def test_what_is_up_is_told_all_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(tmp_path)
+    half_written: list[bool] = []
+    write = Path.write_text
+
+    def watched(path: Path, text: str, encoding: str) -> int:
+        half_written.append(settings.up_file.exists())
+        return write(path, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", watched)
+    tell_up(settings, "sqlite://", {"server": 1})
+    assert half_written == [False]
+    assert json.loads(settings.up_file.read_text())["pids"] == {"server": 1}
+    assert settings.up_file.stat().st_mode & 0o077 == 0
+    assert list(tmp_path.iterdir()) == [settings.up_file]
 
 
 def test_down_where_nothing_is_up_says_so(directory: Path) -> None:

@@ -47,7 +47,6 @@ def machine() -> Iterator[Machine]:
         yield machine
     finally:
         machine.stop()
-        machine.ledger.close()
         shutil.rmtree(directory)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sandbox.ports import free_port
 from tests.fakes.programs import program, running
 
 _READY = "process up"
@@ -19,9 +19,7 @@ def pooler(folder: Path, dsn: str) -> Iterator[str]:
     """The DSN through the pooler."""
     binary = program("pgbouncer")
     server = urlsplit(dsn)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     settings = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,

