@@ -154,9 +154,9 @@ class SlackChat(Block):
 
     def post(self, channel: str, text: str, *, key: str) -> str:
         """Posts `text` once for `key`; returns its link. `@channel` mentions everybody. Raises `SystemFaultError`."""
-        room = self._channel(channel)
-        if room is None and self.lobby:
-            room, text = self._channel(self.lobby), f"(for #{channel}, which does not exist yet) {text}"
+        room = self._place(channel)
+        if room is not None and room.name != channel.removeprefix("#"):
+            text = f"(for #{channel}, which does not exist yet) {text}"
         if room is None or room.is_archived:
             answer = "channel_not_found" if room is None else "is_archived"
             raise _refusal(answer, f"the post to #{channel}")
@@ -176,7 +176,7 @@ class SlackChat(Block):
 
     def observe(self, effect: ChatEffect, occasion: Occasion) -> Observation:
         """See `launch.ports.Acts`."""
-        room = self._channel(effect.channel)
+        room = self._room_of(effect)
         match effect:
             case OpenRoom():
                 state: State = {"existed": room is not None, "archived": room.is_archived if room else False}
@@ -187,7 +187,8 @@ class SlackChat(Block):
                 return Observation(standing=_standing(holds=opened), state=state, detail=detail)
             case PostMessage():
                 ts = self._said(room, effect, occasion) if room else None
-                detail = f"message {ts} in #{effect.channel}" if ts else f"no such message in #{effect.channel}"
+                where = f"#{room.name if room else effect.channel}"
+                detail = f"message {ts} in {where}" if ts else f"no such message in {where}"
                 return Observation(standing=_standing(holds=ts is not None), detail=detail)
             case EditMessage():
                 message = self._meant(room, effect, occasion)
@@ -209,7 +210,7 @@ class SlackChat(Block):
                 else:
                     self._reply(effect, effect.reply_to, occasion)
             case EditMessage():
-                room = self._channel(effect.channel)
+                room = self._room_of(effect)
                 message = self._meant(room, effect, occasion)
                 self._edit(room, message, _escaped(effect.text), _edition(effect.text))
             case _:
@@ -217,7 +218,7 @@ class SlackChat(Block):
 
     def observe_restored(self, effect: ChatEffect, before: State, occasion: Occasion) -> Observation:
         """See `launch.ports.Acts`."""
-        room = self._channel(effect.channel)
+        room = self._room_of(effect)
         match effect:
             case OpenRoom():
                 gone = before.get("existed") is True or room is None or room.is_archived
@@ -234,7 +235,7 @@ class SlackChat(Block):
 
     def restore(self, effect: ChatEffect, before: State, occasion: Occasion) -> None:
         """See `launch.ports.Acts`. A room that existed before is left open."""
-        room = self._channel(effect.channel)
+        room = self._room_of(effect)
         if room is None:
             return
         match effect:
@@ -295,7 +296,7 @@ class SlackChat(Block):
             self._call(_Done, "pins.add", f"pin the link in #{effect.channel}", channel=room.id, timestamp=ts)
 
     def _reply(self, effect: PostMessage, parent: str, occasion: Occasion) -> None:
-        room = self._channel(effect.channel)
+        room = self._room_of(effect)
         thread = self._posted(room, _key(occasion, parent)) if room is not None else None
         if room is None or thread is None:
             raise PermanentFaultError(
@@ -373,6 +374,13 @@ class SlackChat(Block):
     def _pinned(self, room: _Channel, link: str) -> int:
         pins = self._call(_Pins, "pins.list", f"what is pinned in #{room.name}", channel=room.id)
         return sum(1 for pin in pins.items if pin.message and link in html.unescape(pin.message.text))
+
+    def _room_of(self, effect: ChatEffect) -> _Channel | None:
+        return self._channel(effect.channel) if isinstance(effect, OpenRoom) else self._place(effect.channel)
+
+    def _place(self, channel: str) -> _Channel | None:
+        """Where words for a channel are said: there, or in the lobby as long as it does not exist."""
+        return self._channel(channel) or (self._channel(self.lobby) if self.lobby else None)
 
     def _channel(self, name: str) -> _Channel | None:
         name = name.removeprefix("#")

@@ -77,6 +77,23 @@ def test_post_to_a_room_that_does_not_exist_yet_goes_to_the_lobby(slack):
     assert built.part.texts("general") == ["(for #war-room, which does not exist yet) gate is open"]
 
 
+def test_an_effects_message_in_the_lobby_is_found_edited_answered_and_taken_back(slack):
+    built, chat = slack
+    occasion = built.occasion("launch/live/1")
+    live = PostMessage(do="post-message", on="chat", channel="war-room", message="live", text="LIVE")
+    chat.apply(live, occasion)
+    seen = chat.observe(live, occasion)
+    assert (seen.standing, seen.detail.endswith("in #general")) == (Standing.HOLDS, True)
+    reply = live.model_copy(update={"message": "more", "text": "all of it", "reply_to": "live"})
+    chat.apply(reply, occasion)
+    assert chat.observe(reply, occasion).standing is Standing.HOLDS
+    edit = EditMessage(do="edit-message", on="chat", channel="war-room", message="live", text="LIVE since 7:00")
+    chat.apply(edit, occasion)
+    assert chat.observe(edit, occasion).standing is Standing.HOLDS
+    chat.restore(live, {}, occasion)
+    assert chat.observe_restored(live, {}, occasion).standing is Standing.HOLDS
+
+
 def test_post_without_lobby_is_refused(slack):
     built, _ = slack
     chat = SlackChat(**{**built.fields["slack-chat/sandbox-war-room"], "lobby": ""})
