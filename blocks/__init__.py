@@ -23,11 +23,13 @@ from blocks.data.secret_store import SecretStore
 from blocks.data.static_assets import StaticAssets
 from blocks.elasticsearch import ElasticsearchLogs
 from blocks.evidence import EvidenceStore
+from blocks.experiments import ChaosExperiments
 from blocks.flags import FeatureFlags
 from blocks.github_issues import GitHubIssues
 from blocks.jira import Jira
 from blocks.journeys import JourneyRunner
 from blocks.ledger_store import LedgerStore
+from blocks.load_tests import LoadTests
 from blocks.logs import LokiLogs
 from blocks.mail import Brevo, SmtpRelay
 from blocks.metrics.cloudwatch import CloudWatchMetrics
@@ -61,6 +63,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     Brevo,
     CacheAdmin,
     Certificates,
+    ChaosExperiments,
     CloudWatchLogs,
     CloudWatchMetrics,
     Confluence,
@@ -78,6 +81,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     JourneyRunner,
     KubernetesCluster,
     LedgerStore,
+    LoadTests,
     LokiLogs,
     MessageQueue,
     ObjectStorage,
@@ -102,6 +106,7 @@ ANSWERING: tuple[type[Answers], ...] = (
 ACTING: tuple[type[Acts], ...] = (
     Brevo,
     CacheAdmin,
+    ChaosExperiments,
     Confluence,
     ContentDelivery,
     DatabaseSnapshots,
@@ -116,6 +121,7 @@ ACTING: tuple[type[Acts], ...] = (
     KubernetesCluster,
     LinkedIn,
     LoadBalancerWeights,
+    LoadTests,
     ProductAdmin,
     SchemaMigrations,
     ShellScripts,
@@ -144,6 +150,7 @@ __all__ = [
     "Brevo",
     "CacheAdmin",
     "Certificates",
+    "ChaosExperiments",
     "CloudWatchLogs",
     "CloudWatchMetrics",
     "Confluence",
@@ -168,6 +175,7 @@ __all__ = [
     "LedgerStore",
     "LinkedIn",
     "LoadBalancerWeights",
+    "LoadTests",
     "LokiLogs",
     "MessageQueue",
     "ObjectStorage",

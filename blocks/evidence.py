@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import AwareDatetime, Field, HttpUrl, JsonValue, PrivateAttr, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr, TypeAdapter, ValidationError
 
 from blocks import evidence_formats as formats
 from blocks.endpoint import Endpoint
-from blocks.payloads import Payload, read
+from blocks.evidence_pieces import Piece, Unusable, admit
+from blocks.payloads import read
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
@@ -35,20 +35,6 @@ from launch.readings import Quantity, Reading
 T = TypeVar("T")
 
 
-class Piece(Payload):
-    """One piece of evidence as stored: `result` is what the tool itself wrote (XML and logs as a string)."""
-
-    name: str
-    commit: str
-    environment: str
-    produced_at: AwareDatetime
-    result: JsonValue
-
-
-class _Unusable(Exception):  # noqa: N818 - not a fault: the reading says why it carries no value
-    """A piece of evidence that is missing, stale or about something else."""
-
-
 class EvidenceStore(Block):
     """An HTTP store of evidence: `GET <url>/<name>.json` gives `{name, commit, environment, produced_at, result}`."""
 
@@ -56,7 +42,7 @@ class EvidenceStore(Block):
     _block_type_slug = "evidence-store"
     _description = (
         "Results of tests and scans as pipelines upload them, each in its tool's own format: JUnit XML, Playwright, "
-        "Istanbul, k6, Chaos Toolkit, axe-core, Lighthouse, size-limit, OWASP ZAP, Snyk, npm audit."
+        "Istanbul, k6, Locust, Chaos Toolkit, axe-core, Lighthouse, size-limit, OWASP ZAP, Snyk, npm audit."
     )
     _documentation_url = HttpUrl("https://www.rfc-editor.org/rfc/rfc9110")
     needs: ClassVar[str] = "read"
@@ -90,7 +76,7 @@ class EvidenceStore(Block):
         try:
             values = self._read(probe, occasion)
             evidence = f"produced within {probe.not_older_than} before now"
-        except _Unusable as reason:
+        except Unusable as reason:
             values, evidence = {}, str(reason)[:256]
         return Reading(values=values, where=f'evidence "{probe.name}"', at=occasion.now, evidence=evidence)
 
@@ -103,7 +89,8 @@ class EvidenceStore(Block):
             case Coverage():
                 return formats.istanbul(self._as(formats.Istanbul, probe, occasion))
             case LoadTest():
-                return formats.k6(self._as(formats.K6, probe, occasion), probe.pilot_users)
+                found = self._as(formats.LoadReport, probe, occasion)
+                return formats.load(found, probe.pilot_users)
             case ChaosJournal():
                 return formats.chaostoolkit(self._as(formats.Journal, probe, occasion), probe)
             case AccessibilityScan():
@@ -130,14 +117,14 @@ class EvidenceStore(Block):
                 assert_never(probe)
 
     def _as(self, shape: type[T], probe: Evidence, occasion: Occasion, *, part: str = "") -> T:
-        """The tool's result as `shape`. Raises `_Unusable` or `SystemFaultError`."""
+        """The tool's result as `shape`. Raises `Unusable` or `SystemFaultError`."""
         name = f"{probe.name}{part}"
         question = f'the evidence "{name}"'
         response = self._api.send("GET", f"/{name}.json", question=question, ok={200, 404})
         if response.status_code == 404:
-            raise _Unusable(f'there is no evidence "{name}" yet')
+            raise Unusable(f'there is no evidence "{name}" yet')
         piece = read(Piece, response, system=self._api.system, question=question)
-        _admit(piece, probe, occasion)
+        admit(piece, probe, occasion)
         try:
             return TypeAdapter(shape).validate_python(piece.result)
         except ValidationError as error:
@@ -158,16 +145,3 @@ class EvidenceStore(Block):
                 "the evidence store", self.url, headers=headers, timeout_seconds=self.timeout_seconds, needs=self.needs
             )
         return self._endpoint
-
-
-def _admit(piece: Piece, probe: Evidence, occasion: Occasion) -> None:
-    age = occasion.now - piece.produced_at
-    if age < timedelta(0):
-        raise _Unusable(f'"{piece.name}" is stamped {piece.produced_at:%Y-%m-%d %H:%M} UTC, after now')
-    if age > probe.not_older_than:
-        raise _Unusable(f'"{piece.name}" is {age} old, more than {probe.not_older_than}')
-    if probe.environment and piece.environment != probe.environment:
-        raise _Unusable(f'"{piece.name}" is from {piece.environment or "nowhere"}, not {probe.environment}')
-    wanted = occasion.release.commit if probe.of_release else ""
-    if wanted and piece.commit != wanted:
-        raise _Unusable(f'"{piece.name}" is of commit {piece.commit[:12] or "none"}, not {wanted[:12]}')

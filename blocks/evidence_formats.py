@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from xml.etree import ElementTree as ET
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, RootModel
 
 from blocks.payloads import Payload
 from launch.errors import PermanentFaultError
@@ -167,12 +167,67 @@ def k6(summary: K6, pilot_users: int) -> Values:
     }
 
 
+class LocustEntry(Payload):
+    """One request of a load test, as `locust --json` and `--json-file` list them.
+
+    https://docs.locust.io/en/stable/retrieving-stats.html: `num_requests` counts failures too, `response_times` are
+    requests by their time in ms, rounded to two digits from 100 ms on.
+    """
+
+    start_time: float
+    last_request_timestamp: float | None
+    num_requests: int
+    num_failures: int
+    response_times: dict[float, int]
+
+
+class LoadReport(RootModel[K6 | list[LocustEntry]]):
+    """What one of the two generators wrote."""
+
+
+def load(report: LoadReport, pilot_users: int) -> Values:
+    """Of whichever it is. Locust's statistics do not tell how many users there were."""
+    written = report.root
+    return k6(written, pilot_users) if isinstance(written, K6) else locust(written, None, pilot_users)
+
+
+def locust(entries: Sequence[LocustEntry], users: int | None, pilot_users: int) -> Values:
+    """From the first request to the last one; a test without a request gives no answer."""
+    times: dict[float, int] = {}
+    for entry in entries:
+        for milliseconds, count in entry.response_times.items():
+            times[milliseconds] = times.get(milliseconds, 0) + count
+    ends = [entry.last_request_timestamp for entry in entries if entry.last_request_timestamp is not None]
+    if not ends or not times:
+        return {}
+    minutes = (max(ends) - min(entry.start_time for entry in entries)) / 60
+    requests = sum(entry.num_requests for entry in entries)
+    return {
+        **quantities("min", test_duration=round(minutes)),
+        **quantities("req/min", api_rate=round(requests / minutes) if minutes > 0 else None),
+        **quantities("ms", latency_p95=_percentile(times, 0.95)),
+        **quantities(
+            "",
+            concurrent_users=users,
+            load_factor=None if users is None else users / pilot_users,
+            errors=sum(entry.num_failures for entry in entries),
+        ),
+    }
+
+
+def _percentile(counts: Mapping[float, int], rank: float) -> float:
+    import numpy as np
+
+    return float(np.quantile(list(counts), rank, weights=list(counts.values()), method="inverted_cdf"))
+
+
 class _Provider(Payload):
     func: str = ""
 
 
 class _Activity(Payload):
     type: str
+    name: str = ""
     provider: _Provider = _Provider()
 
 
@@ -181,12 +236,15 @@ class _RunOf(Payload):
     status: str
 
 
-class _State(Payload):
+class SteadyState(Payload):
+    """None where the hypothesis was not looked at."""
+
     steady_state_met: bool | None = None
 
 
 class _States(Payload):
-    after: _State = _State()
+    before: SteadyState | None = None
+    after: SteadyState | None = None
 
 
 class Journal(Payload):
@@ -201,9 +259,9 @@ class Journal(Payload):
 def chaostoolkit(journal: Journal, probe: ChaosJournal) -> Values:
     """Only actions that succeeded count as faults; an experiment that broke nothing proved nothing."""
     done = [one.activity.provider.func for one in journal.run if one.status == "succeeded"]
-    survived = (
-        journal.status == "completed" and not journal.deviated and journal.steady_states.after.steady_state_met is True
-    )
+    after = journal.steady_states.after
+    met = after is not None and after.steady_state_met is True
+    survived = journal.status == "completed" and not journal.deviated and met
     return quantities(
         "",
         experiment_survived=survived,

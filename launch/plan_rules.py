@@ -40,6 +40,7 @@ CODES: dict[str, str] = {
     "P222": "services or groups that wait for each other, or make actions do so",
     "P223": "a step of the rollout that can never be entered or left, or is out of order",
     "P224": "a gate or guard that a step or an action asks and that cannot answer it",
+    "P225": "a load test whose figures no check judges",
     "P230": "a ballot (in a ballots file) of somebody who has no seat there",
     "P231": "an attestation (in a ballots file) of a check that is measured",
     "P240": "a threshold on a metric that none of its probes measures",

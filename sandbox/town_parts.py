@@ -37,6 +37,7 @@ from sandbox.parts.synthetics import Synthetics
 from sandbox.parts.tickets import TicketsPart
 from sandbox.parts.tls_endpoint import TlsPart
 from sandbox.parts.tracing import Tracing
+from sandbox.parts.trials import TrialsPart
 from sandbox.parts.weights import WeightsPart
 from sandbox.world import Part
 
@@ -115,6 +116,9 @@ PARTS: Mapping[str, Behind] = {
     "mail": Behind(("brevo/sandbox-mail", "smtp-relay/sandbox-mail-relay"), lambda _: MailPart()),
     "tickets": Behind(("zendesk/sandbox-support-desk",), lambda _: TicketsPart()),
     "publishing": Behind(("confluence/sandbox-wiki", "linkedin/sandbox-linkedin"), lambda _: PublishingPart()),
+    "trials": Behind(
+        ("load-tests/sandbox-load-tests", "chaos-experiments/sandbox-experiments"), lambda _: TrialsPart()
+    ),
     "mesh": Behind(
         ("istio-routes/sandbox-mesh", "gateway-routes/sandbox-mesh", "kubernetes-namespace/sandbox-mesh"),
         lambda _: MeshPart(),

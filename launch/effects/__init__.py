@@ -13,10 +13,18 @@ from launch.effects.exposure import ExposureEffect
 from launch.effects.observability import ObservabilityEffect
 from launch.effects.people import PeopleEffect
 from launch.effects.platform import PlatformEffect
+from launch.effects.trials import TrialEffect
 from launch.effects.web import WebEffect
 
 Effect = Annotated[
-    DataEffect | ExposureEffect | ObservabilityEffect | PeopleEffect | PlatformEffect | WebEffect | Restore,
+    DataEffect
+    | ExposureEffect
+    | ObservabilityEffect
+    | PeopleEffect
+    | PlatformEffect
+    | TrialEffect
+    | WebEffect
+    | Restore,
     Field(discriminator="do"),
 ]
 

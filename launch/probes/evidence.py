@@ -56,8 +56,9 @@ class Coverage(Evidence):
 
 
 class LoadTest(Evidence):
-    """k6's summary: `test_duration` in min and `api_rate` in req/min (both to the nearest whole), `concurrent_users`,
-    `load_factor` (users against `pilot_users`), `latency_p95` in ms and failed requests as `errors`.
+    """k6's summary or Locust's statistics: `test_duration` in min and `api_rate` in req/min (both to the nearest
+    whole), `concurrent_users`, `load_factor` (users against `pilot_users`), `latency_p95` in ms and failed requests as
+    `errors`. Locust's statistics tell no users, so that only a test run by `run-load-test` has them.
     """
 
     ask: Literal["load-test"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from launch.effects import Restore
+from launch.effects.trials import RunLoadTest
 from launch.findings import PlanFinding
 from launch.plan import ActionRole, Plan
+from launch.probes.evidence import LoadTest
 from launch.rules.rollout import circle_of
 
 
 def broken_effects(plan: Plan) -> Iterator[PlanFinding]:
-    """P220, P221 and P222."""
+    """P220, P221, P222 and P225."""
     places = {action.id: f"actions[{at}].after" for at, action in enumerate(plan.actions)}
     yield from _circle("P220", "actions", {one.id: one.after for one in plan.actions}, places)
     groups = {group.id: f"rollout.groups[{at}].after" for at, group in enumerate(plan.rollout.groups)}
@@ -30,6 +32,19 @@ def broken_effects(plan: Plan) -> Iterator[PlanFinding]:
             if restored is not None and isinstance(restored.effect, Restore):
                 problem = f"action {restored.id!r} restores a state itself; restore what changed it in the first place"
                 yield PlanFinding(code="P221", path=f"actions[{at}].effect.of", problem=problem)
+    yield from _unjudged(plan)
+
+
+def _unjudged(plan: Plan) -> Iterator[PlanFinding]:
+    """That a load test ran says nothing: also one whose every request failed ran."""
+    asked = [one.probes for one in plan.checks] + [one.probes for one in plan.success_criteria]
+    judged = {(probe.of, probe.name) for probes in asked for probe in probes if isinstance(probe, LoadTest)}
+    for at, action in enumerate(plan.actions):
+        effect = action.effect
+        if isinstance(effect, RunLoadTest) and (effect.on, effect.test) not in judged:
+            problem = f"no check judges what load test {effect.test!r} finds"
+            right = f"a check with the probe `{{ask: load-test, of: {effect.on}, name: {effect.test}, ...}}`"
+            yield PlanFinding(code="P225", path=f"actions[{at}].effect.test", problem=problem, right=right)
 
 
 def _circle(

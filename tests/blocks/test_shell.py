@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from launch.effects.platform import RunScript
 from launch.errors import PermanentFaultError, TransientFaultError
 from launch.ports import Occasion, Standing
 from launch.release import Release
+from tests.fakes.programs import runner_ended
 
 NOW = datetime(2025, 11, 17, 6, tzinfo=UTC)
 SCRIPT = Path(__file__).with_name("scripts") / "deploy.sh"
@@ -48,18 +48,9 @@ def block(tmp_path):
 
 
 def ended(block, effect, when=None):
-    """The observation once the runner process is gone; a pidfd becomes readable at that moment."""
-    when = when or occasion()
-    (pid_file,) = Path(block.records).glob("*/pid")
-    try:
-        watched = os.pidfd_open(int(pid_file.read_text()))
-    except ProcessLookupError:
-        return block.observe(effect, when)
-    try:
-        assert select.select([watched], [], [], 20)[0], "the script did not end"
-    finally:
-        os.close(watched)
-    return block.observe(effect, when)
+    """The observation once the runner process is gone."""
+    runner_ended(block.records)
+    return block.observe(effect, when or occasion())
 
 
 def test_a_script_that_prints_what_is_expected_holds(block):

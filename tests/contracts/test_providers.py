@@ -30,10 +30,13 @@ NO_SECRET = {"access_key_id"}
 BOUNDED_ELSEWHERE = {
     "launch-ledger": "ten seconds to connect, in blocks/ledger_database.py: a launch must not lose its ledger to a field",
     "shell-scripts": "each effect says how long its script may take",
+    "chaos-experiments": "each effect says how long its experiment may take",
 }
 NO_PARTNER = {
     "launch-ledger": "our own database; what SQLite and PostgreSQL answer is in tests/blocks/test_ledger.py",
     "shell-scripts": "processes of this machine; what they answer is in tests/blocks/test_shell.py",
+    "load-tests": "Locust as a process of this machine; what it answers is in tests/blocks/test_load_tests.py",
+    "chaos-experiments": "Chaos Toolkit likewise, in tests/blocks/test_experiments.py",
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,3 +61,21 @@ def running(
         if reader.is_alive():
             reader.join()
         process.stdout.close()
+
+
+def beside(name: str) -> str:
+    """A program that came with our own development packages."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def runner_ended(records: str) -> None:
+    """Returns when every program that was started with these records is over: a pidfd becomes readable then."""
+    for pid_file in Path(records).glob("*/pid"):
+        try:
+            watched = os.pidfd_open(int(pid_file.read_text()))
+        except ProcessLookupError:
+            continue
+        try:
+            assert select.select([watched], [], [], 60)[0], "the program did not end"
+        finally:
+            os.close(watched)

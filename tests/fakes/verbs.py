@@ -8,6 +8,7 @@ from console.files import read_plan
 from launch.effects.base import Effect
 from launch.effects.people import EditMessage
 from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
+from launch.effects.trials import RunExperiment, RunLoadTest
 from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
@@ -68,6 +69,8 @@ UNDONE: dict[type[Effect], Effect] = {
     ),
     ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
     EditMessage: EditMessage(do="edit-message", on="chat", channel="war-room", message="status", text="50 %"),
+    RunExperiment: RunExperiment(do="run-experiment", on="chaos", experiment="pods", longest=timedelta(minutes=10)),
+    RunLoadTest: RunLoadTest(do="run-load-test", on="load", test="checkout", users=50, lasting=timedelta(hours=4)),
     RunJob: RunJob(do="run-job", on="cluster", manifest="migrate.yaml", values={"VERSION": "v2.5.0"}),
 }
 """Effects that no plan of ours has."""

@@ -72,6 +72,13 @@ CASES = {
     "an unknown zone": ("Europe/Berlin", "Europe/Berlyn", "P006", "launch_time.timezone", "is not a time zone"),
     "a bad id": ("id: replica-near", "id: Replica Near", "P005", "checks[0].id", "is not well formed"),
     "an item at odds with itself": ("    attested_by: [captain]\n", "", "P006", "checks[1]", "names nobody"),
+    "a load test no check judges": (
+        "effect: {do: post-message, on: room, channel: launch, message: done, text: done}",
+        "effect: {do: run-load-test, on: room, test: checkout, users: 50, lasting: 4h}",
+        "P225",
+        "actions[1].effect.test",
+        "no check judges what load test 'checkout' finds",
+    ),
     "an unknown role": (
         "attested_by: [captain]",
         "attested_by: [capten]",
