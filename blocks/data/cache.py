@@ -1,26 +1,33 @@
-"""Redis: its configuration and the keys it holds."""
+"""Redis: its configuration, the keys it holds, how often lookups find one, and emptying it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
 from blocks.faults import connection_fault, missing_right
+from launch.effects.base import Effect
+from launch.effects.data import FlushCache
 from launch.errors import PermanentFaultError
-from launch.ports import Occasion
+from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
-from launch.probes.data import CachedKeys, CacheProbe, RedisSetting, RedisSettings
-from launch.readings import Quantity, Reading, quantities
+from launch.probes.data import CachedKeys, CacheLookups, CacheProbe, RedisSetting, RedisSettings
+from launch.readings import Quantity, Reading, Scalar, quantities
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _SCAN_BATCH = 500
+_MARK = "tminus:flushed:"
+_MARK_SECONDS = 30 * 86_400
+"""How long it is known that a flush was made: longer than a launch."""
 _NO_PERMISSION = re.compile(r"run the '([a-z|]{1,40})' command")
 
 
@@ -29,36 +36,103 @@ class RedisCache(Block):
 
     _block_type_name = "Redis Cache"
     _block_type_slug = "redis-cache"
-    _description = "A Redis server. The user needs the commands PING, SCAN and CONFIG GET."
+    _description = "A Redis server that is asked, and emptied where it is a cache."
     _documentation_url = HttpUrl("https://redis.io/docs/latest/commands/")
-    needs: ClassVar[str] = "the commands PING, SCAN and CONFIG GET"
+    needs: ClassVar[str] = "the commands PING, INFO, SCAN and CONFIG GET; for `flush-cache` also GET, SET and UNLINK"
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (RedisSettings, CachedKeys)
+    answers: ClassVar[tuple[type[Probe], ...]] = (RedisSettings, CachedKeys, CacheLookups)
+    effects: ClassVar[tuple[type[Effect], ...]] = (FlushCache,)
 
     url: SecretStr = Field(description="redis://user:password@host:port/database, or rediss:// for TLS.")
     timeout_seconds: float = Field(default=5.0, gt=0, description="Longest wait for a connection or an answer.")
+    watch_seconds: float = Field(default=10.0, gt=0, le=60, description="How long lookups are counted for a hit ratio.")
+    _wait: Callable[[float], None] = PrivateAttr(default=time.sleep)
 
     def check(self) -> str:
         """Proves that the user may log in, read the configuration and go through keys. Raises `SystemFaultError`."""
         with connected(
-            self.url, "ping, one setting, one batch of keys", timeout_seconds=self.timeout_seconds
+            self.url, "ping, its figures, one setting, one batch of keys", timeout_seconds=self.timeout_seconds
         ) as client:
             client.ping()
+            client.info("stats")
             client.config_get("maxmemory")
             client.scan(count=1)
         return f"{place(self.url)} lets settings and keys be read"
 
     def answer(self, probe: CacheProbe, occasion: Occasion) -> Reading:
-        """Raises `SystemFaultError`."""
+        """Raises `SystemFaultError`. A hit ratio takes `watch_seconds`."""
+        evidence = ""
         match probe:
             case RedisSettings():
                 values = self._settings(probe)
+            case CacheLookups():
+                values, evidence = self._watched()
             case CachedKeys():
                 with connected(self.url, "the cached keys", timeout_seconds=self.timeout_seconds) as client:
                     values = quantities("keys", **{probe.named: count_keys(client, probe.pattern)})
             case _:
                 assert_never(probe)
-        return Reading(values=values, where=place(self.url), at=occasion.now)
+        return Reading(values=values, where=place(self.url), at=occasion.now, evidence=evidence)
+
+    def observe(self, effect: FlushCache, occasion: Occasion) -> Observation:
+        """Raises `SystemFaultError`."""
+        with connected(self.url, "whether it was flushed", timeout_seconds=self.timeout_seconds) as client:
+            made = client.get(_mark(occasion))
+        if made is None:
+            return Observation(standing=Standing.ABSENT, detail=f"keys {effect.pattern} were not flushed")
+        return Observation(standing=Standing.HOLDS, detail=f"{made!s} keys {effect.pattern} were flushed")
+
+    def apply(self, effect: FlushCache, occasion: Occasion) -> None:
+        """Deletes in batches, without blocking the server. Raises `SystemFaultError`."""
+        with connected(self.url, f"the flush of {effect.pattern}", timeout_seconds=self.timeout_seconds) as client:
+            found = self._to_flush(client, effect)
+            for first in range(0, len(found), _SCAN_BATCH):
+                client.unlink(*found[first : first + _SCAN_BATCH])
+            client.set(_mark(occasion), len(found), ex=_MARK_SECONDS)
+
+    def observe_restored(self, effect: FlushCache, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+        """What was cached the product fills in again."""
+        return Observation(standing=Standing.HOLDS, detail="the product fills the cache again")
+
+    def restore(self, effect: FlushCache, before: State, occasion: Occasion) -> None:
+        """There is nothing to put back."""
+
+    def _to_flush(self, client: Redis, effect: FlushCache) -> list[str]:
+        """The keys; none of ours. Raises `PermanentFaultError` where they must not be deleted."""
+        facts: dict[str, Scalar] = client.info()
+        if facts.get("role") != "master":
+            raise self._unflushed(effect, "a replica", "name the primary in the block")
+        if facts.get("maxmemory_policy") == "noeviction":
+            raise self._unflushed(
+                effect,
+                "maxmemory-policy noeviction: it is no cache",
+                "flush a cache only; what this server holds nobody fills again",
+            )
+        found = sorted(
+            key for key in set(client.scan_iter(match=effect.pattern, count=_SCAN_BATCH)) if not key.startswith(_MARK)
+        )
+        if len(found) > effect.at_most:
+            raise self._unflushed(
+                effect,
+                f"{len(found)} keys match, {effect.at_most} at most were expected",
+                "correct the pattern, or at_most in the plan",
+            )
+        return found
+
+    def _unflushed(self, effect: FlushCache, answer: str, next_step: str) -> PermanentFaultError:
+        question = f"the flush of {effect.pattern}"
+        return PermanentFaultError(system=place(self.url), question=question, answer=answer, next_step=next_step)
+
+    def _watched(self) -> tuple[dict[str, Quantity], str]:
+        with connected(self.url, "its lookups", timeout_seconds=self.timeout_seconds) as client:
+            before = _lookups(client)
+            self._wait(self.watch_seconds)
+            after = _lookups(client)
+        if after.run != before.run or after.hits < before.hits or after.misses < before.misses:
+            return {}, "its counters began anew meanwhile"
+        hits, lookups = after.hits - before.hits, after.hits - before.hits + after.misses - before.misses
+        ratio = quantities("%", cache_hit_ratio=100 * hits / lookups if lookups else None)
+        return ratio | quantities("lookups", lookups=lookups), f"{hits} of {lookups} in {self.watch_seconds:g} s"
 
     def _settings(self, probe: RedisSettings) -> dict[str, Quantity]:
         found: dict[str, Quantity] = {}
@@ -68,6 +142,22 @@ class RedisCache(Block):
                 if wanted.setting in raw:
                     found[metric] = _quantity(raw[wanted.setting], wanted)
         return found
+
+
+@dataclass(frozen=True)
+class _Lookups:
+    run: str
+    hits: int
+    misses: int
+
+
+def _lookups(client: Redis) -> _Lookups:
+    facts: dict[str, Scalar] = client.info()
+    return _Lookups(str(facts["run_id"]), int(facts["keyspace_hits"]), int(facts["keyspace_misses"]))
+
+
+def _mark(occasion: Occasion) -> str:
+    return f"{_MARK}{occasion.key}"
 
 
 def _quantity(raw: str, wanted: RedisSetting) -> Quantity:

@@ -31,6 +31,18 @@ class WarmCache(Effect):
     at_least: int = Field(ge=1)
 
 
+class FlushCache(Effect):
+    """Every key that matches was deleted once for this action; what the product caches meanwhile stays.
+
+    Refused where more than `at_most` keys match, on a replica, and on a server that evicts nothing (`noeviction`):
+    what such a server holds, sessions for instance, nobody fills again.
+    """
+
+    do: Literal["flush-cache"]
+    pattern: Text = Field(description="As SCAN takes it, e.g. `report:*`; `*` is every key of the database.")
+    at_most: int = Field(ge=1, description="Keys that may match; more are a sign of a wrong pattern.")
+
+
 class SyncAssets(Effect):
     """The build of `release` lies under its prefix, with content types and cache headers; no other prefix changes."""
 
@@ -56,4 +68,4 @@ class SwitchOrigin(Effect):
 
 
 DeliveryEffect = PurgeCache | SwitchOrigin
-DataEffect = TakeSnapshot | Migrate | WarmCache | SyncAssets | DeliveryEffect
+DataEffect = TakeSnapshot | Migrate | WarmCache | FlushCache | SyncAssets | DeliveryEffect

@@ -107,6 +107,19 @@ class CachedKeys(Probe):
         return frozenset({self.named})
 
 
+class CacheLookups(Probe):
+    """How many lookups find their key, while it is being watched: not since the server started.
+
+    `cache_hit_ratio` in % of the lookups made meanwhile, `lookups` how many those were. Without a lookup, or when the
+    counters began anew, there is no ratio. For windows of minutes ask a metric source instead (redis_exporter's
+    `redis_keyspace_hits_total`). Source: `INFO stats`, twice.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"cache_hit_ratio", "lookups"})
+
+    ask: Literal["cache-lookups"]
+
+
 class ServiceSettings(Probe):
     """Numbers from a service's effective configuration, by metric name. Source: the product's admin API."""
 
@@ -145,5 +158,5 @@ class QueueTopology(Probe):
 
 DatabaseProbe = Replication | SqlValues | ConnectionPool
 MigrationProbe = MigrationStatus | MigrationRevert
-CacheProbe = RedisSettings | CachedKeys
+CacheProbe = RedisSettings | CachedKeys | CacheLookups
 DataProbe = DatabaseProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | StoreProbe

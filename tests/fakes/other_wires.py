@@ -78,7 +78,7 @@ def redis(trouble: Trouble, connection: socket.socket, over: threading.Event) ->
                 case Trouble.RIGHT:
                     named = b"|".join(words[:2] if words[0] == b"CONFIG" else words[:1]).lower()
                     denied = b"-NOPERM this user has no permissions to run the '%s' command\r\n" % named
-                    connection.sendall(denied if words[0] in {b"CONFIG", b"SCAN"} else b"+OK\r\n")
+                    connection.sendall(denied if words[0] in {b"CONFIG", b"GET", b"INFO", b"SCAN"} else b"+OK\r\n")
                 case _:
                     connection.sendall(errors[trouble] + b"\r\n")
 

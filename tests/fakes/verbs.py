@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from console.files import read_plan
 from launch.effects.base import Effect
+from launch.effects.data import FlushCache
 from launch.effects.people import EditMessage
 from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
 from launch.effects.trials import RunExperiment, RunLoadTest
@@ -13,6 +14,7 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
+from launch.probes.data import CacheLookups
 from launch.probes.observability import FiringAlerts
 from launch.release import Release
 from tests.fakes.providers import ROOT
@@ -37,6 +39,10 @@ class Question(NamedTuple):
 UNASKED: dict[type[Probe], Question] = {
     FiringAlerts: Question(
         FiringAlerts(ask="firing-alerts", of="alerts"), (Threshold(metric="alerts_firing", comparator="==", value=0),)
+    ),
+    CacheLookups: Question(
+        CacheLookups(ask="cache-lookups", of="cache"),
+        (Threshold(metric="cache_hit_ratio", comparator=">=", value=70, unit="%"),),
     ),
 }
 """Questions that no plan of ours asks."""
@@ -69,6 +75,7 @@ UNDONE: dict[type[Effect], Effect] = {
     ),
     ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
     EditMessage: EditMessage(do="edit-message", on="chat", channel="war-room", message="status", text="50 %"),
+    FlushCache: FlushCache(do="flush-cache", on="cache", pattern="report:*", at_most=5_000),
     RunExperiment: RunExperiment(do="run-experiment", on="chaos", experiment="pods", longest=timedelta(minutes=10)),
     RunLoadTest: RunLoadTest(do="run-load-test", on="load", test="checkout", users=50, lasting=timedelta(hours=4)),
     RunJob: RunJob(do="run-job", on="cluster", manifest="migrate.yaml", values={"VERSION": "v2.5.0"}),
