@@ -16,6 +16,7 @@ from blocks.data.cache_admin import CacheAdmin
 from blocks.data.content_delivery import ContentDelivery
 from blocks.data.database import PostgresDatabase
 from blocks.data.database_snapshots import DatabaseSnapshots
+from blocks.data.dumps import PostgresDumps
 from blocks.data.message_queue import MessageQueue
 from blocks.data.migrations import SchemaMigrations
 from blocks.data.object_storage import ObjectStorage
@@ -90,6 +91,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     Partners,
     PostHogAnalytics,
     PostgresDatabase,
+    PostgresDumps,
     ProductAdmin,
     PrometheusMetrics,
     RedisCache,
@@ -122,7 +124,9 @@ ACTING: tuple[type[Acts], ...] = (
     LinkedIn,
     LoadBalancerWeights,
     LoadTests,
+    PostgresDumps,
     ProductAdmin,
+    RedisCache,
     SchemaMigrations,
     ShellScripts,
     SlackChat,
@@ -184,6 +188,7 @@ __all__ = [
     "Partners",
     "PostHogAnalytics",
     "PostgresDatabase",
+    "PostgresDumps",
     "ProductAdmin",
     "PrometheusMetrics",
     "RedisCache",

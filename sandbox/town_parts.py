@@ -13,6 +13,7 @@ from sandbox.parts.cdn import CdnPart
 from sandbox.parts.ci import Ci
 from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.database import DatabasePart
+from sandbox.parts.dumps import DumpsPart
 from sandbox.parts.evidence import EvidenceStore
 from sandbox.parts.flags import FlagsPart
 from sandbox.parts.grafana import Grafana
@@ -55,10 +56,15 @@ class Shared:
         """The cluster of the product that rolls out pod by pod."""
         return ClusterPart()
 
+    @cached_property
+    def database(self) -> DatabasePart:
+        """The databases of the product."""
+        return DatabasePart(self.cluster)
+
     @property
     def built(self) -> list[Part]:
         """Those that somebody needed."""
-        return [part for name in ("aws", "cluster") if (part := self.__dict__.get(name)) is not None]
+        return [part for name in ("aws", "cluster", "database") if (part := self.__dict__.get(name)) is not None]
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,9 @@ PARTS: Mapping[str, Behind] = {
             "schema-migrations/sandbox-migrations",
             "schema-migrations/sandbox-staging-migrations",
         ),
-        lambda shared: DatabasePart(shared.cluster),
+        lambda shared: shared.database,
     ),
+    "dumps": Behind(("postgres-dumps/sandbox-dumps",), lambda shared: DumpsPart(shared.database)),
     "cache": Behind(
         ("redis-cache/sandbox-cockpit-cache", "redis-cache/sandbox-session-store", "cache-admin/sandbox-cache-admin"),
         lambda _: CachePart(),

@@ -9,6 +9,7 @@ from pydantic import Field
 from launch.effects.base import Effect as EffectBase
 from launch.effects.base import Restore
 from launch.effects.data import DataEffect
+from launch.effects.dumps import DumpEffect
 from launch.effects.exposure import ExposureEffect
 from launch.effects.observability import ObservabilityEffect
 from launch.effects.people import PeopleEffect
@@ -18,6 +19,7 @@ from launch.effects.web import WebEffect
 
 Effect = Annotated[
     DataEffect
+    | DumpEffect
     | ExposureEffect
     | ObservabilityEffect
     | PeopleEffect

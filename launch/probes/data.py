@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from launch.model import Id, Model, Text
+from launch.moments import Duration
 from launch.probes.base import Probe
 from launch.probes.stores import StoreProbe
 
@@ -77,6 +79,33 @@ class MigrationRevert(Probe):
     yields: ClassVar[frozenset[str] | None] = frozenset({"revert_failed", "migrations_past_target"})
 
     ask: Literal["migration-revert"]
+
+
+class DatabaseDump(Probe):
+    """The newest dump of the database that this system took.
+
+    `backup_age` in s, `backup_size` in bytes, `backup_tables` in tables. There is no value while no dump was taken, the
+    newest one failed, or its file is not what was written.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"backup_age", "backup_size", "backup_tables"})
+
+    ask: Literal["database-dump"]
+
+
+class RestoreRehearsal(Probe):
+    """What the newest rehearsal of a restore measured.
+
+    `rto` in s: from its begin until every table had been counted. `rpo` in s: how old the dump was at its begin, which
+    is what a loss of the server at that moment would have cost. `tables_restored`, and `tables_differing`: those with
+    other rows than were dumped, in tables. There is no value while none was run, the newest one failed, or it is older
+    than `not_older_than`.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"rto", "rpo", "tables_restored", "tables_differing"})
+
+    ask: Literal["restore-rehearsal"]
+    not_older_than: Duration = Field(default=timedelta(days=7), description="An older one tells nothing.")
 
 
 class RedisSetting(Model):
@@ -157,6 +186,7 @@ class QueueTopology(Probe):
 
 
 DatabaseProbe = Replication | SqlValues | ConnectionPool
+DumpProbe = DatabaseDump | RestoreRehearsal
 MigrationProbe = MigrationStatus | MigrationRevert
 CacheProbe = RedisSettings | CachedKeys | CacheLookups
-DataProbe = DatabaseProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | StoreProbe
+DataProbe = DatabaseProbe | DumpProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | StoreProbe

@@ -125,9 +125,14 @@ class DatabasePart:
         self._primary.stop()
         self._shipped.cleanup()
 
+    @property
+    def owner_dsn(self) -> str:
+        """Production, as the role that owns every table, once it is up."""
+        return self._primary.dsn(PRODUCTION, user=schema.MIGRATOR, password=schema.MIGRATOR_PASSWORD)
+
     def migrate(self, arguments: Sequence[str]) -> None:
         """Runs `migrate:prod` or `migrate:down --to=<version>` on production. Raises `MigrationError`."""
-        dsn = self._primary.dsn(PRODUCTION, user=schema.MIGRATOR, password=schema.MIGRATOR_PASSWORD)
+        dsn = self.owner_dsn
         self.ready.wait(60)
         targets = [argument.removeprefix("--to=") for argument in arguments if argument.startswith("--to=")]
         if "migrate:down" in arguments and targets:

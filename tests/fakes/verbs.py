@@ -7,6 +7,7 @@ from typing import NamedTuple
 from console.files import read_plan
 from launch.effects.base import Effect
 from launch.effects.data import FlushCache
+from launch.effects.dumps import RehearseRestore, TakeDump
 from launch.effects.people import EditMessage
 from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
 from launch.effects.trials import RunExperiment, RunLoadTest
@@ -14,7 +15,7 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import CacheLookups
+from launch.probes.data import CacheLookups, DatabaseDump, RestoreRehearsal
 from launch.probes.observability import FiringAlerts
 from launch.release import Release
 from tests.fakes.providers import ROOT
@@ -39,6 +40,17 @@ class Question(NamedTuple):
 UNASKED: dict[type[Probe], Question] = {
     FiringAlerts: Question(
         FiringAlerts(ask="firing-alerts", of="alerts"), (Threshold(metric="alerts_firing", comparator="==", value=0),)
+    ),
+    DatabaseDump: Question(
+        DatabaseDump(ask="database-dump", of="dumps"),
+        (Threshold(metric="backup_age", comparator="<", value=24, unit="h"),),
+    ),
+    RestoreRehearsal: Question(
+        RestoreRehearsal(ask="restore-rehearsal", of="dumps"),
+        (
+            Threshold(metric="rto", comparator="<=", value=1, unit="h"),
+            Threshold(metric="rpo", comparator="<=", value=5, unit="min"),
+        ),
     ),
     CacheLookups: Question(
         CacheLookups(ask="cache-lookups", of="cache"),
@@ -75,6 +87,8 @@ UNDONE: dict[type[Effect], Effect] = {
     ),
     ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
     EditMessage: EditMessage(do="edit-message", on="chat", channel="war-room", message="status", text="50 %"),
+    RehearseRestore: RehearseRestore(do="rehearse-restore", on="dumps", longest=timedelta(hours=1)),
+    TakeDump: TakeDump(do="take-dump", on="dumps", longest=timedelta(hours=1)),
     FlushCache: FlushCache(do="flush-cache", on="cache", pattern="report:*", at_most=5_000),
     RunExperiment: RunExperiment(do="run-experiment", on="chaos", experiment="pods", longest=timedelta(minutes=10)),
     RunLoadTest: RunLoadTest(do="run-load-test", on="load", test="checkout", users=50, lasting=timedelta(hours=4)),

@@ -18,6 +18,7 @@ from sandbox.parts.cache import CachePart
 from sandbox.parts.cdn import CdnPart
 from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.database import DatabasePart
+from sandbox.parts.dumps import DumpsPart
 from sandbox.parts.queue import QueuePart
 from sandbox.server import serve
 from sandbox.world import Part, World
@@ -64,7 +65,8 @@ def rehearsal() -> Iterator[Rehearsal]:
     moment = [T0 - timedelta(hours=13)]
     world = World(now=lambda: moment[0], t0=T0)
     aws, cluster = AwsPart(), ClusterPart()
-    parts: list[Part] = [aws, cluster, DatabasePart(cluster), CachePart(), QueuePart(), CdnPart(aws)]
+    database = DatabasePart(cluster)
+    parts: list[Part] = [aws, cluster, database, DumpsPart(database), CachePart(), QueuePart(), CdnPart(aws)]
     for part in parts:
         part.define(world)
     try:
