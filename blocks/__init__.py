@@ -35,10 +35,12 @@ from blocks.logs import LokiLogs
 from blocks.mail import Brevo, SmtpRelay
 from blocks.metrics.cloudwatch import CloudWatchMetrics
 from blocks.metrics.datadog import DatadogMetrics
+from blocks.metrics.new_relic import NewRelicMetrics
 from blocks.metrics.prometheus import PrometheusMetrics
 from blocks.opsgenie import Opsgenie
 from blocks.pager import PagerDuty
 from blocks.partners import Partners
+from blocks.pingdom import Pingdom
 from blocks.platform.cluster import KubernetesCluster
 from blocks.platform.network import AwsNetwork
 from blocks.platform.registry import ImageRegistry
@@ -55,6 +57,7 @@ from blocks.synthetics import DatadogSynthetics
 from blocks.tickets import Zendesk
 from blocks.tracing import JaegerTracing
 from blocks.unleash import Unleash
+from blocks.uptime_robot import UptimeRobot
 from blocks.web_site import WebSite
 from launch.ports import Acts, Answers, Chat, Mailer, MetricSource, Pager, StatusBoard
 
@@ -85,10 +88,12 @@ ANSWERING: tuple[type[Answers], ...] = (
     LoadTests,
     LokiLogs,
     MessageQueue,
+    NewRelicMetrics,
     ObjectStorage,
     Opsgenie,
     PagerDuty,
     Partners,
+    Pingdom,
     PostHogAnalytics,
     PostgresDatabase,
     PostgresDumps,
@@ -102,6 +107,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     StaticAssets,
     Statuspage,
     Unleash,
+    UptimeRobot,
     WebSite,
     Zendesk,
 )
@@ -139,7 +145,7 @@ CHATS: tuple[type[Chat], ...] = (SlackChat,)
 MAILERS: tuple[type[Mailer], ...] = (Brevo, SmtpRelay)
 PAGERS: tuple[type[Pager], ...] = (Opsgenie, PagerDuty)
 STATUS_BOARDS: tuple[type[StatusBoard], ...] = (Statuspage,)
-METRIC_SOURCES: tuple[type[MetricSource], ...] = (CloudWatchMetrics, DatadogMetrics, PrometheusMetrics)
+METRIC_SOURCES: tuple[type[MetricSource], ...] = (CloudWatchMetrics, DatadogMetrics, NewRelicMetrics, PrometheusMetrics)
 
 __all__ = [
     "ACTING",
@@ -182,10 +188,12 @@ __all__ = [
     "LoadTests",
     "LokiLogs",
     "MessageQueue",
+    "NewRelicMetrics",
     "ObjectStorage",
     "Opsgenie",
     "PagerDuty",
     "Partners",
+    "Pingdom",
     "PostHogAnalytics",
     "PostgresDatabase",
     "PostgresDumps",
@@ -201,6 +209,7 @@ __all__ = [
     "StaticAssets",
     "Statuspage",
     "Unleash",
+    "UptimeRobot",
     "WebSite",
     "Zendesk",
 ]

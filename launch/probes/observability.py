@@ -165,6 +165,17 @@ class SyntheticUptime(Probe):
     tag: Text
 
 
+class MonitorsUp(Probe):
+    """Uptime monitors with `tag` that are not paused: `monitors_up` and `monitors_down` now.
+
+    One that was not looked at yet, or not lately, leaves both out; without a monitor there is only `monitors_up`, 0.
+    """
+
+    ask: Literal["monitors-up"]
+    yields: ClassVar[frozenset[str] | None] = frozenset({"monitors_up", "monitors_down"})
+    tag: Text
+
+
 class TraceSampling(Probe):
     """Whether traces of one service flow: `trace_sample_rate` in % as handed out, `traces` seen in the `window`."""
 
@@ -250,6 +261,7 @@ ObservabilityProbe = (
     | SyntheticTests
     | SyntheticResults
     | SyntheticUptime
+    | MonitorsUp
     | TraceSampling
     | ServiceMap
     | Dashboards

@@ -37,6 +37,8 @@ READING = {
         "istio-routes",
         "kubernetes-namespace",
         "slack-chat",  # so does Slack's SDK
+        "new-relic-metrics",  # GraphQL
+        "uptime-robot",  # so does Uptime Robot's API v2
     )
 }
 READY_ANYWAY = {

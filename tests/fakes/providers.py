@@ -72,6 +72,26 @@ def slack(trouble: Trouble, asked: Asked) -> Reply | None:
     return Reply(body=body.encode(), headers={"Content-Type": "application/json"})
 
 
+def uptime_robot(trouble: Trouble, asked: Asked) -> Reply | None:
+    """Refusals are 200: https://uptimerobot.com/api/legacy/. It has no rights to lack, and no name to be lost."""
+    if trouble is not Trouble.CREDENTIALS:
+        return plain(trouble, asked)
+    error = f'{{"type": "invalid_parameter", "parameter_name": "api_key", "message": "no: {SECRET}"}}'
+    return Reply(body=f'{{"stat": "fail", "error": {error}}}'.encode(), headers={"Content-Type": "application/json"})
+
+
+def new_relic(trouble: Trouble, asked: Asked) -> Reply | None:
+    """GraphQL tells within the answer: https://docs.newrelic.com/docs/apis/nerdgraph/get-started/."""
+    kinds = {
+        Trouble.CREDENTIALS: '"code": "BAD_API_KEY", "errorClass": "SERVER_ERROR"',
+        Trouble.RIGHT: '"errorClass": "ACCESS_DENIED"',
+    }
+    if trouble not in kinds:
+        return plain(trouble, asked)
+    body = f'{{"data": {{"actor": null}}, "errors": [{{"message": "{SECRET}", "extensions": {{{kinds[trouble]}}}}}]}}'
+    return Reply(body=body.encode(), headers={"Content-Type": "application/json"})
+
+
 _AWS = {
     Trouble.CREDENTIALS: (403, "InvalidClientTokenId", "The security token is invalid"),
     Trouble.RIGHT: (403, "AccessDenied", "User: arn:aws:iam::1:user/x is not authorized to perform: some:Action on *"),
@@ -207,6 +227,7 @@ _SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         },
     ),
     "linkedin": (plain, lambda url: {"base_url": url, "author": "urn:li:organization:1", **_TOKEN}),
+    "new-relic-metrics": (new_relic, lambda url: {"url": url, "api_key": SECRET, "account": 1}),
     "object-storage": (aws_s3, _cloud),
     "pagerduty": (
         plain,
@@ -230,6 +251,7 @@ _SPECIAL: dict[str, tuple[Dialect, Callable[[str], Fields]]] = {
         lambda url: {**_cloud(url), "bucket": "b", "builds_folder": str(ROOT / "tests" / "data" / "builds")},
     ),
     "statuspage": (plain, lambda url: {"page_id": "p", "public_url": url, "base_url": url, **_TOKEN}),
+    "uptime-robot": (uptime_robot, lambda url: {"url": url, "api_key": SECRET}),
     "web-site": (
         plain,
         lambda url: {

@@ -16,7 +16,7 @@ from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.data import CacheLookups, DatabaseDump, RestoreRehearsal
-from launch.probes.observability import FiringAlerts
+from launch.probes.observability import FiringAlerts, MonitorsUp
 from launch.release import Release
 from tests.fakes.providers import ROOT
 
@@ -51,6 +51,10 @@ UNASKED: dict[type[Probe], Question] = {
             Threshold(metric="rto", comparator="<=", value=1, unit="h"),
             Threshold(metric="rpo", comparator="<=", value=5, unit="min"),
         ),
+    ),
+    MonitorsUp: Question(
+        MonitorsUp(ask="monitors-up", of="monitors", tag="teei"),
+        (Threshold(metric="monitors_down", comparator="==", value=0, unit="monitors"),),
     ),
     CacheLookups: Question(
         CacheLookups(ask="cache-lookups", of="cache"),
