@@ -13,6 +13,7 @@ from blocks.cloudwatch_logs import CloudWatchLogs
 from blocks.dashboards import GrafanaDashboards
 from blocks.data.cache import RedisCache
 from blocks.data.cache_admin import CacheAdmin
+from blocks.data.cloud_sql import CloudSql
 from blocks.data.content_delivery import ContentDelivery
 from blocks.data.database import PostgresDatabase
 from blocks.data.database_snapshots import DatabaseSnapshots
@@ -68,6 +69,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     CacheAdmin,
     Certificates,
     ChaosExperiments,
+    CloudSql,
     CloudWatchLogs,
     CloudWatchMetrics,
     Confluence,
@@ -115,6 +117,7 @@ ACTING: tuple[type[Acts], ...] = (
     Brevo,
     CacheAdmin,
     ChaosExperiments,
+    CloudSql,
     Confluence,
     ContentDelivery,
     DatabaseSnapshots,
@@ -161,6 +164,7 @@ __all__ = [
     "CacheAdmin",
     "Certificates",
     "ChaosExperiments",
+    "CloudSql",
     "CloudWatchLogs",
     "CloudWatchMetrics",
     "Confluence",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flows.conductor import Conductor, Doing
 from launch.agenda import DoEffect
 from launch.day_report import day_report
 from launch.effects import EffectBase, Restore
-from launch.errors import RefusedError, SystemFaultError
+from launch.errors import PlanError, RefusedError, SystemFaultError
 from launch.events import AnyEvent, EffectBegun, EffectFinished, EffectResult
 from launch.plan import Action
 from launch.ports import Observation, Occasion, Standing, State
@@ -40,7 +40,10 @@ class EffectHandler:
         if unseen and not state.under_way:
             return self._finished(due, state.attempt + 1, EffectResult.FAILED, unseen)
         attempt = state.attempt if state.under_way else state.attempt + 1
-        target, effect, before = self._target(due)
+        try:
+            target, effect, before = self._target(due)
+        except PlanError as error:
+            return self._finished(due, attempt, EffectResult.FAILED, str(error))
         key = state.key if state.under_way else f"{self.conductor.launch}/{due.id}/{attempt}"
         occasion = self.conductor.occasion(key)
         try:
@@ -53,7 +56,7 @@ class EffectHandler:
         if state.under_way:
             return self._go_on(due, target, effect, before, attempt=attempt, occasion=occasion, seen=seen)
         if seen.standing is Standing.HOLDS:
-            return self._finished(due, attempt, EffectResult.ALREADY, seen.detail)
+            return self._finished(due, attempt, EffectResult.ALREADY, seen.detail, seen.outputs)
         return self._begin(due, effect, before, attempt=attempt, occasion=occasion, seen=seen)
 
     def _begin(
@@ -85,7 +88,7 @@ class EffectHandler:
         late = begun_at is not None and occasion.now >= begun_at + due.action.within
         match seen.standing:
             case Standing.HOLDS:
-                return self._finished(due, attempt, EffectResult.APPLIED, seen.detail)
+                return self._finished(due, attempt, EffectResult.APPLIED, seen.detail, seen.outputs)
             case Standing.FAILED:
                 return self._finished(due, attempt, EffectResult.FAILED, seen.detail)
             case Standing.UNKNOWN if not effect.observable and not mine:
@@ -135,5 +138,15 @@ class EffectHandler:
         before = recorded_state(state, action.id) if puts_back else None
         return action, filled(self.conductor, action.effect), before
 
-    def _finished(self, due: DoEffect, attempt: int, result: EffectResult, detail: str) -> Doing:
-        return Doing([EffectFinished(action=due.id, attempt=attempt, result=result, detail=detail)])
+    def _finished(
+        self,
+        due: DoEffect,
+        attempt: int,
+        result: EffectResult,
+        detail: str,
+        outputs: Mapping[str, str] | None = None,
+    ) -> Doing:
+        finished = EffectFinished(
+            action=due.id, attempt=attempt, result=result, detail=detail, outputs=dict(outputs or {})
+        )
+        return Doing([finished])

@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "P252": "a system that nothing uses",
     "P260": "a template that does not parse",
     "P261": "channels that fall back on each other",
+    "P262": "a template that names an action which does not exist",
     "P270": "a range of a metric with no response (the plan can be launched; in the range a step waits for a person)",
 }
 

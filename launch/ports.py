@@ -51,7 +51,8 @@ class Observation(Model):
 
     `state` is everything `restore` needs to put this state back later (images by service, flag values, origin path):
     JSON only, no secrets. `detail` is one sentence for the captain. `progress` is 0 to 1 while under way. `exposure` is
-    the share of users (0 to 100) that the target gives the release right now, where it decides on one.
+    the share of users (0 to 100) that the target gives the release right now, where it decides on one. `outputs` are
+    what later words of the plan may name once the effect holds (the address of a clone): short texts, no secrets.
     """
 
     standing: Standing
@@ -59,6 +60,7 @@ class Observation(Model):
     detail: str = ""
     progress: float | None = None
     exposure: float | None = None
+    outputs: dict[str, str] = Field(default_factory=dict)
 
 
 @runtime_checkable

@@ -8,14 +8,18 @@ from launch.plan.execution import ActionRole
 from launch.ports import State
 from launch.rollback import production_changed
 from launch.state import LaunchState
+from launch.wording import names_actions
 
 
 def to_record(plan: Plan, state: LaunchState) -> tuple[Action, ...]:
     """Actions whose targets are recorded before this launch changes anything.
 
     All that change production, at first. Later those that could not be seen then, as long as nobody has begun to change
-    the system they are on: what is seen there after a change is not what was there before.
+    the system they are on: what is seen there after a change is not what was there before. Never those whose target is
+    only known when other actions are done (the address of a clone): they record it when they begin.
     """
+    if state.snapshot is not None and not state.snapshot.missing:
+        return ()
     changing = [action for action in plan.actions if _changes(action)]
     if state.snapshot is None:
         return () if production_changed(plan, state) else tuple(changing)
@@ -40,7 +44,9 @@ def recorded_state(state: LaunchState, action: str) -> State:
 
 
 def _changes(action: Action) -> bool:
-    return action.role is ActionRole.CHANGES and not isinstance(action.effect, Restore)
+    if action.role is not ActionRole.CHANGES or isinstance(action.effect, Restore):
+        return False
+    return not names_actions(action.effect)
 
 
 def _system(action: Action) -> str:

@@ -170,7 +170,7 @@ class LaunchState:
     def _(self, event: events.EffectFinished, at: datetime) -> None:
         effect = self.effects.setdefault(event.action, EffectState())
         effect.attempt, effect.result = event.attempt, event.result
-        effect.detail, effect.finished_at = event.detail, at
+        effect.detail, effect.finished_at, effect.outputs = event.detail, at, event.outputs
 
     @_take.register
     def _(self, event: events.GateOpened, at: datetime) -> None:

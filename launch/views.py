@@ -40,6 +40,7 @@ class EffectState:
     finished_at: datetime | None = None
     result: EffectResult | None = None
     detail: str = ""
+    outputs: dict[str, str] = field(default_factory=dict)
 
     @property
     def under_way(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import JsonValue
 
@@ -15,9 +15,11 @@ from launch.effects.base import Effect
 from launch.errors import PlanError
 from launch.moments import format_offset
 from launch.plan import Plan
-from launch.state import LaunchState
+from launch.state import EffectState, LaunchState
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+
+_ACTIONS = "actions"
 
 Words = Mapping[str, object]
 
@@ -40,7 +42,12 @@ def render(text: str, words: Words) -> str:
 
 
 def words_of(plan: Plan, state: LaunchState, now: datetime) -> dict[str, object]:
-    """Variables every template may use: launch, product, release, t0, t0_clock, now_offset and gates' neighbours."""
+    """Variables every template may use: launch, product, release, t0, t0_clock, now_offset and gates' neighbours.
+
+    `actions` has those that were begun or found done, by id, each with `began_at` and `finished_at` (UTC) as far as
+    they came, and `outputs` once it held: `{{ actions["clone"].outputs.address }}` is where the clone answers, and
+    `{{ actions["migrate"].began_at }}` the last moment before the database was changed.
+    """
     opened, t0 = state.opened, state.t0
     if opened is None or t0 is None:
         message = "a launch that was not opened has no words"
@@ -56,15 +63,52 @@ def words_of(plan: Plan, state: LaunchState, now: datetime) -> dict[str, object]
         "now": now,
         "now_offset": format_offset(_whole_minutes(now, origin)),
         "plan": plan,
+        _ACTIONS: {name: _action_words(effect) for name, effect in state.effects.items()},
         "issues": [],
         "links": [],
     }
+
+
+def _action_words(effect: EffectState) -> dict[str, object]:
+    """Without what is not known yet: a template that needs it fails, and does not say `None`."""
+    moments = {"began_at": effect.first_begun_at, "finished_at": effect.finished_at}
+    known: dict[str, object] = {name: moment for name, moment in moments.items() if moment is not None}
+    return known | {"outputs": effect.outputs if effect.done else {}}
 
 
 def render_effect(effect: Effect, words: Words) -> Effect:
     """The effect with every string field rendered, validated again."""
     content = {key: _render_value(value, words) for key, value in effect.model_dump(mode="json").items()}
     return type(effect).model_validate(content)
+
+
+def names_actions(effect: Effect) -> bool:
+    """Whether its words are only known when other actions have begun or are done. False for what does not parse."""
+    text = effect.model_dump_json()
+    if "actions" not in text or "{" not in text:
+        return False
+    return any(_ACTIONS in _undeclared(one) for one in _strings(effect.model_dump(mode="json")))
+
+
+def _undeclared(text: str) -> set[str]:
+    try:
+        return meta.find_undeclared_variables(_ENVIRONMENT.parse(text))
+    except TemplateSyntaxError:
+        return set()
+
+
+def _strings(value: JsonValue) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for one in value:
+                yield from _strings(one)
+        case dict():
+            for one in value.values():
+                yield from _strings(one)
+        case _:
+            return
 
 
 def _render_value(value: JsonValue, words: Words) -> JsonValue:

@@ -35,6 +35,8 @@ class Control:
     snapshot_kept_days: float = 0.0  # 0 keeps the tags as they were asked for
     invalidation_seconds: float = 30.0
     recovery_point_seconds: float = 240.0
+    clone_seconds: float = 900.0
+    clone_outcome: str = "available"
 
     def write(self, path: Path) -> None:
         """Replaces the file in one step: a reader never sees half of it."""
@@ -64,6 +66,9 @@ class LaunchClock(ModuleType):
 
     def utcnow(self) -> datetime:
         return datetime.fromtimestamp(self.time(), UTC).replace(tzinfo=None)
+
+    def age(self, made: datetime) -> float:
+        return (self.utcnow() - made).total_seconds()
 
     def unix_time(self, moment: datetime | None = None) -> float:
         return self.time() if moment is None else moment.replace(tzinfo=UTC).timestamp()
@@ -95,41 +100,16 @@ def failing(app: WSGIApplication, clock: LaunchClock) -> WSGIApplication:
 
 
 def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
-    """Gives snapshots and invalidations a duration and an outcome, secrets and recovery points the launch's time."""
+    """Gives snapshots, clones and invalidations a duration and an outcome, secrets and recovery points launch time."""
     import moto.secretsmanager.models as secrets_backend
     from moto.cloudfront.models import Invalidation
-    from moto.rds.models import DBInstance, DBSnapshot
     from moto.s3.models import S3Backend
 
     replace(secrets_backend, "time", clock)
 
-    def age(made: datetime) -> float:
-        return (clock.utcnow() - made).total_seconds()
-
-    def snapshot_status(snapshot: DBSnapshot) -> str:
-        control = clock.read()
-        return "creating" if age(snapshot.created) < control.snapshot_seconds else control.snapshot_outcome
-
-    def snapshot_tags(snapshot: DBSnapshot) -> list[dict[str, str]]:
-        tags: list[dict[str, str]] = snapshot.__dict__.get("kept_tags", [])
-        days = clock.read().snapshot_kept_days
-        if not days:
-            return tags
-        until = (snapshot.created.replace(tzinfo=UTC) + timedelta(days=days)).isoformat()
-        return [{**tag, "Value": until} if tag["Key"] == "delete-after" else tag for tag in tags]
-
-    def keep_tags(snapshot: DBSnapshot, tags: list[dict[str, str]]) -> None:
-        snapshot.__dict__["kept_tags"] = tags
-
     def invalidation_status(invalidation: Invalidation) -> str:
-        return "InProgress" if age(invalidation.create_time) < clock.read().invalidation_seconds else "Completed"
-
-    def restorable_until(_instance: DBInstance) -> datetime:
-        control = clock.read()
-        return datetime.fromtimestamp(control.now - control.recovery_point_seconds, UTC)
-
-    def ignore(_thing: object, _value: str) -> None:
-        """Moto sets the final status at creation."""
+        young = clock.age(invalidation.create_time) < clock.read().invalidation_seconds
+        return "InProgress" if young else "Completed"
 
     def set_object_lock(  # noqa: PLR0917  moto's signature
         backend: S3Backend,
@@ -145,10 +125,64 @@ def _supply_what_moto_leaves_out(clock: LaunchClock) -> None:
         bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = mode, days, years
 
     replace(S3Backend, "put_object_lock_configuration", set_object_lock)
-    replace(DBSnapshot, "status", property(snapshot_status, ignore))
-    replace(DBSnapshot, "tags", property(snapshot_tags, keep_tags))
+    replace(Invalidation, "status", property(invalidation_status, _ignore))
+    _supply_snapshots(clock)
+    _supply_instances(clock)
+
+
+def _supply_snapshots(clock: LaunchClock) -> None:
+    from moto.rds.models import DBSnapshot
+
+    def status(snapshot: DBSnapshot) -> str:
+        control = clock.read()
+        return "creating" if clock.age(snapshot.created) < control.snapshot_seconds else control.snapshot_outcome
+
+    def tags(snapshot: DBSnapshot) -> list[dict[str, str]]:
+        kept: list[dict[str, str]] = snapshot.__dict__.get("kept_tags", [])
+        days = clock.read().snapshot_kept_days
+        if not days:
+            return kept
+        until = (snapshot.created.replace(tzinfo=UTC) + timedelta(days=days)).isoformat()
+        return [{**tag, "Value": until} if tag["Key"] == "delete-after" else tag for tag in kept]
+
+    def keep_tags(snapshot: DBSnapshot, given: list[dict[str, str]]) -> None:
+        snapshot.__dict__["kept_tags"] = given
+
+    replace(DBSnapshot, "status", property(status, _ignore))
+    replace(DBSnapshot, "tags", property(tags, keep_tags))
+
+
+def _supply_instances(clock: LaunchClock) -> None:
+    from moto.rds.models import DBInstance, RDSBackend
+
+    def restorable_until(_instance: DBInstance) -> datetime:
+        control = clock.read()
+        return datetime.fromtimestamp(control.now - control.recovery_point_seconds, UTC)
+
+    def status(instance: DBInstance) -> str:
+        control = clock.read()
+        if not instance.__dict__.get("cloned"):
+            return str(instance.__dict__.get("kept_status", "available"))
+        young = clock.age(instance.instance_create_time) < control.clone_seconds
+        return "creating" if young else control.clone_outcome
+
+    def keep_status(instance: DBInstance, given: str) -> None:
+        instance.__dict__["kept_status"] = given
+
+    restore = RDSBackend.restore_db_instance_to_point_in_time
+
+    def clone(backend: RDSBackend, source: str, target: str, overrides: dict[str, object]) -> DBInstance:
+        made = restore(backend, source, target, overrides)
+        made.__dict__["cloned"] = True
+        return made
+
+    replace(DBInstance, "status", property(status, keep_status))
     replace(DBInstance, "latest_restorable_time", property(restorable_until))
-    replace(Invalidation, "status", property(invalidation_status, ignore))
+    replace(RDSBackend, "restore_db_instance_to_point_in_time", clone)
+
+
+def _ignore(_thing: object, _value: str) -> None:
+    """Moto sets the final status at creation."""
 
 
 def main(control: Path, say: Callable[[str], None]) -> None:

@@ -11,6 +11,7 @@ from sandbox.parts.aws import AwsPart
 from sandbox.parts.cache import CachePart
 from sandbox.parts.cdn import CdnPart
 from sandbox.parts.ci import Ci
+from sandbox.parts.cloud_sql import CloudSqlPart
 from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.database import DatabasePart
 from sandbox.parts.dumps import DumpsPart
@@ -80,6 +81,7 @@ PARTS: Mapping[str, Behind] = {
         ("object-storage/sandbox-storage", "secret-store/sandbox-secrets", "database-snapshots/sandbox-snapshots"),
         lambda shared: shared.aws,
     ),
+    "cloud-sql": Behind(("cloud-sql/sandbox-cloud-sql",), lambda _: CloudSqlPart()),
     "cluster": Behind(("kubernetes-namespace/sandbox-cluster",), lambda shared: shared.cluster),
     "database": Behind(
         (

@@ -33,7 +33,7 @@ _REQUEST_ID = re.compile(rb"<requestid>", re.IGNORECASE)
 _DENIED = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
 # A condition of ours no longer holds: it is read again, and written against what is there then.
 _STALE = 412
-_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound"}
+_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "ResourceNotFoundException", "DBSnapshotNotFound", "DBInstanceNotFound"}
 
 
 class AwsAccess(BaseModel):

@@ -1,8 +1,9 @@
-"""Snapshots and free storage of one RDS instance."""
+"""Snapshots, point-in-time clones and free storage of one RDS instance."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
@@ -10,8 +11,9 @@ from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
 from blocks.data.aws_access import AwsAccess, asking, missing
+from blocks.data.cloning import KEPT, clone_name, moment_of, not_restorable, seen_clone
 from launch.effects.base import Effect
-from launch.effects.data import TakeSnapshot
+from launch.effects.data import CloneDatabase, InstanceEffect, TakeSnapshot
 from launch.errors import SystemFaultError
 from launch.ports import Observation, Occasion, Standing, State
 from launch.probes.base import Probe
@@ -20,12 +22,15 @@ from launch.readings import Reading, quantities
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
-    from types_boto3_rds.type_defs import DBInstanceTypeDef, DBSnapshotTypeDef
+    from types_boto3_rds.type_defs import DBInstanceTypeDef, DBSnapshotTypeDef, TagTypeDef
 
 _DELETE_AFTER = "delete-after"
 _WINDOW, _PERIOD_SECONDS = timedelta(hours=2), 300
 _GB = 2**30
 _ENDED = {"available": Standing.HOLDS, "failed": Standing.FAILED}
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html; `incompatible-…` beside these
+_DEAD = {"failed", "restore-error", "storage-full", "inaccessible-encryption-credentials", "deleting", "stopped"}
+_LONGEST_NAME = 63
 
 
 class DatabaseSnapshots(AwsAccess, Block):
@@ -33,12 +38,15 @@ class DatabaseSnapshots(AwsAccess, Block):
 
     _block_type_name = "Database Snapshots"
     _block_type_slug = "database-snapshots"
-    _description = "Amazon RDS: snapshots of one instance, and its free storage from CloudWatch."
+    _description = "Amazon RDS: snapshots and clones of one instance, and its free storage from CloudWatch."
     _documentation_url = HttpUrl("https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/")
-    needs: ClassVar[str] = "`rds:CreateDBSnapshot`, `rds:Describe*`, `cloudwatch:GetMetricStatistics`"
+    needs: ClassVar[str] = (
+        "`rds:CreateDBSnapshot`, `rds:RestoreDBInstanceToPointInTime`, `rds:AddTagsToResource`, `rds:Describe*`, "
+        "`cloudwatch:GetMetricStatistics`"
+    )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot, RecoveryPoint)
-    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot,)
+    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot, CloneDatabase)
 
     instance: str = Field(description="Identifier of the database instance.")
 
@@ -58,8 +66,40 @@ class DatabaseSnapshots(AwsAccess, Block):
             case _:
                 assert_never(probe)
 
-    def observe(self, effect: TakeSnapshot, occasion: Occasion) -> Observation:  # noqa: ARG002  one per launch
+    def observe(self, effect: InstanceEffect, occasion: Occasion) -> Observation:
         """Raises `SystemFaultError`."""
+        match effect:
+            case TakeSnapshot():
+                return self._snapshot_seen(occasion)
+            case CloneDatabase():
+                return self._clone_seen(effect)
+            case _:
+                assert_never(effect)
+
+    def apply(self, effect: InstanceEffect, occasion: Occasion) -> None:
+        """Starts it; its name says what it is, so a repetition finds it. Raises `SystemFaultError`."""
+        match effect:
+            case TakeSnapshot():
+                self._take_snapshot(effect, occasion)
+            case CloneDatabase():
+                self._clone(effect, occasion)
+            case _:
+                assert_never(effect)
+
+    def observe_restored(self, effect: InstanceEffect, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+        """Snapshots and clones are kept, whatever becomes of the launch."""
+        match effect:
+            case TakeSnapshot():
+                return Observation(standing=Standing.HOLDS, detail="the snapshot is kept")
+            case CloneDatabase():
+                return KEPT
+            case _:
+                assert_never(effect)
+
+    def restore(self, effect: InstanceEffect, before: State, occasion: Occasion) -> None:
+        """There is nothing to put back."""
+
+    def _snapshot_seen(self, occasion: Occasion) -> Observation:
         found = self._snapshot(occasion)
         if found is None:
             return Observation(standing=Standing.ABSENT, detail=f"there is no snapshot {self._name(occasion)}")
@@ -71,8 +111,7 @@ class DatabaseSnapshots(AwsAccess, Block):
             progress=found.get("PercentProgress", 0) / 100,
         )
 
-    def apply(self, effect: TakeSnapshot, occasion: Occasion) -> None:
-        """Starts the snapshot; its name is the launch's, so a repetition finds it. Raises `SystemFaultError`."""
+    def _take_snapshot(self, effect: TakeSnapshot, occasion: Occasion) -> None:
         until = (occasion.now + timedelta(days=effect.keep_days)).isoformat()
         tags = [{"Key": _DELETE_AFTER, "Value": until}, {"Key": "launch", "Value": occasion.launch}]
         try:
@@ -86,12 +125,37 @@ class DatabaseSnapshots(AwsAccess, Block):
             if not error.answer.startswith("DBSnapshotAlreadyExists"):
                 raise
 
-    def observe_restored(self, effect: TakeSnapshot, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
-        """A snapshot is kept, whatever becomes of the launch."""
-        return Observation(standing=Standing.HOLDS, detail="the snapshot is kept")
+    def _clone_seen(self, effect: CloneDatabase) -> Observation:
+        name = clone_name(self.instance, moment_of(effect, "RDS"), longest=_LONGEST_NAME)
+        try:
+            found = self._described(name)
+        except SystemFaultError as error:
+            if missing(error):
+                return Observation(standing=Standing.ABSENT, detail=f"there is no clone {name}")
+            raise
+        status, endpoint = found.get("DBInstanceStatus", "unknown"), found.get("Endpoint", {})
+        standing = Standing.HOLDS if status == "available" else Standing.UNDER_WAY
+        if status in _DEAD or status.startswith("incompatible-"):
+            standing = Standing.FAILED
+        return seen_clone(name, status, standing, address=endpoint.get("Address", ""), port=endpoint.get("Port", 0))
 
-    def restore(self, effect: TakeSnapshot, before: State, occasion: Occasion) -> None:
-        """There is nothing to put back."""
+    def _clone(self, effect: CloneDatabase, occasion: Occasion) -> None:
+        moment, source = moment_of(effect, "RDS"), self._described()
+        if fault := not_restorable("RDS", moment, source.get("LatestRestorableTime")):
+            raise fault
+        tags: list[TagTypeDef] = [{"Key": "launch", "Value": occasion.launch}]
+        try:
+            with asking("RDS", f"clone {self.instance} as of {moment.isoformat()}"):
+                self._rds.restore_db_instance_to_point_in_time(
+                    SourceDBInstanceIdentifier=self.instance,
+                    TargetDBInstanceIdentifier=clone_name(self.instance, moment, longest=_LONGEST_NAME),
+                    RestoreTime=moment,
+                    Tags=tags,
+                    **_settings(source),
+                )
+        except SystemFaultError as error:
+            if not error.answer.startswith("DBInstanceAlreadyExists"):
+                raise
 
     @property
     def _rds(self) -> RDSClient:
@@ -126,9 +190,10 @@ class DatabaseSnapshots(AwsAccess, Block):
             at=occasion.now,
         )
 
-    def _described(self) -> DBInstanceTypeDef:
-        with asking("RDS", f"describe instance {self.instance}"):
-            return self._rds.describe_db_instances(DBInstanceIdentifier=self.instance)["DBInstances"][0]
+    def _described(self, name: str = "") -> DBInstanceTypeDef:
+        name = name or self.instance
+        with asking("RDS", f"describe instance {name}"):
+            return self._rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
     def _allocated_gb(self) -> int:
         return self._described()["AllocatedStorage"]
@@ -163,6 +228,30 @@ class DatabaseSnapshots(AwsAccess, Block):
             at=occasion.now,
             evidence=f"{len(points)} points in the last {_WINDOW}",
         )
+
+
+def _settings(source: DBInstanceTypeDef) -> dict[str, Any]:
+    """Those that RDS would not take from the source: without them a clone is in the default security group.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceToPointInTime.html
+    """
+    settings: dict[str, Any] = {
+        "DBInstanceClass": source.get("DBInstanceClass"),
+        "DBSubnetGroupName": source.get("DBSubnetGroup", {}).get("DBSubnetGroupName"),
+        "VpcSecurityGroupIds": [one["VpcSecurityGroupId"] for one in source.get("VpcSecurityGroups", ())],
+        "DBParameterGroupName": _first("DBParameterGroupName", source.get("DBParameterGroups")),
+        "OptionGroupName": _first("OptionGroupName", source.get("OptionGroupMemberships")),
+        "MultiAZ": source.get("MultiAZ"),
+        "DeletionProtection": source.get("DeletionProtection"),
+        "PubliclyAccessible": source.get("PubliclyAccessible"),
+        "EnableIAMDatabaseAuthentication": source.get("IAMDatabaseAuthenticationEnabled"),
+    }
+    return {name: value for name, value in settings.items() if value not in (None, [])}
+
+
+def _first(name: str, groups: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """Of the default groups RDS takes the one that fits by itself."""
+    return next((group[name] for group in groups or () if not group[name].startswith("default")), None)
 
 
 def _retention_days(found: DBSnapshotTypeDef) -> float | None:

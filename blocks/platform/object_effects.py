@@ -218,12 +218,15 @@ class ObjectWork:
         return data if isinstance(data, dict) else {}
 
     def _values(self, effect: ReplaceSecret) -> dict[str, str]:
-        values = self.secrets.get(effect.secret)
+        secret = {key: value.get_secret_value() for key, value in self.secrets.get(effect.secret, {}).items()}
+        values = secret | effect.values
         if not values:
             raise self._refused(
-                f"the values of Secret {effect.secret}", "the block has none", "give them in `secrets` of the block"
+                f"the values of Secret {effect.secret}",
+                "neither block nor plan has any",
+                "give them in `secrets` of the block, or those that are none in `values` of the effect",
             )
-        return {key: base64.b64encode(value.get_secret_value().encode()).decode() for key, value in values.items()}
+        return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
 
     def _job(self, effect: RunJob, occasion: Occasion) -> Object:
         found = self._manifests((effect.manifest,), effect.values)

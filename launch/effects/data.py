@@ -17,6 +17,19 @@ class TakeSnapshot(Effect):
     keep_days: int = Field(ge=1, le=3650)
 
 
+class CloneDatabase(Effect):
+    """A new instance beside the launch's answers, with what the database held at `as_of`; the old one stays as it is.
+
+    Named after the instance and the moment. Later actions find it in `outputs`: `instance`, `address` and `port`. It
+    has the settings of the instance, its accounts and their passwords. Kept, whatever becomes of the launch.
+    """
+
+    do: Literal["clone-database"]
+    as_of: Text = Field(
+        description='A moment with its zone, e.g. `{{ actions["migrate"].began_at }}` or `2026-12-07T08:00:00Z`.'
+    )
+
+
 class Migrate(Effect):
     """Every migration that the release ships is applied. Recorded before: the newest version that was applied."""
 
@@ -68,4 +81,5 @@ class SwitchOrigin(Effect):
 
 
 DeliveryEffect = PurgeCache | SwitchOrigin
-DataEffect = TakeSnapshot | Migrate | WarmCache | FlushCache | SyncAssets | DeliveryEffect
+InstanceEffect = TakeSnapshot | CloneDatabase
+DataEffect = InstanceEffect | Migrate | WarmCache | FlushCache | SyncAssets | DeliveryEffect

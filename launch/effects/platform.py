@@ -87,14 +87,18 @@ class DeleteObjects(Effect):
 
 
 class ReplaceSecret(Effect):
-    """A Secret has the values that the system's block holds for it; its other keys stay.
+    """A Secret has the values that the system's block holds for it, and the plain ones of the plan; other keys stay.
 
-    The values are in no plan and no ledger. What it had before is kept in the cluster, in a Secret of its own labelled
-    `tminus/launch`, from which undo takes it. Pods read it when they start again.
+    The block's values are in no plan and no ledger. What it had before is kept in the cluster, in a Secret of its own
+    labelled `tminus/launch`, from which undo takes it. Pods read it when they start again.
     """
 
     do: Literal["replace-secret"]
     secret: Text = Field(description="Name of the Secret, and of its values in the block's `secrets`.")
+    values: dict[str, str] = Field(
+        default_factory=dict,
+        description='Values that are no secrets, e.g. `host: "{{ actions["clone"].outputs.address }}"`.',
+    )
 
 
 class RunJob(Effect):

@@ -63,13 +63,14 @@ class EffectBegun(Event):
 class EffectFinished(Event):
     """An effect ended: the desired state was found (`already`), reached (`applied`), not reached, or is unknown."""
 
-    volatile = frozenset({"detail"})
+    volatile = frozenset({"detail", "outputs"})
 
     kind: Literal["effect-finished"] = "effect-finished"
     action: Id
     attempt: int
     result: EffectResult
     detail: str = ""
+    outputs: dict[str, str] = Field(default_factory=dict)
 
 
 class MessageSent(Event):

@@ -130,7 +130,8 @@ class FreeStorage(Probe):
 class RecoveryPoint(Probe):
     """`recovery_point_age` in s: how old the newest moment is that the instance can be brought back to by its backups.
 
-    Source: RDS DescribeDBInstances, `LatestRestorableTime`; without automated backups there is none, and no answer.
+    Source: RDS DescribeDBInstances, `LatestRestorableTime`; Cloud SQL `getLatestRecoveryTime`. Without backups that
+    reach every moment there is none, and no answer.
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset({"recovery_point_age"})
@@ -141,7 +142,8 @@ class RecoveryPoint(Probe):
 class LaunchSnapshot(Probe):
     """The snapshot taken for this launch: `snapshot_status`, `snapshot_size` in GB, `snapshot_retention` in days.
 
-    Retention is the distance from its creation to its `delete-after` tag; no such snapshot yields nothing. Source: RDS.
+    Retention is the distance from its creation to its `delete-after` tag (RDS) or `expiryTime` (Cloud SQL); no such
+    snapshot yields nothing.
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset({"snapshot_status", "snapshot_size", "snapshot_retention"})

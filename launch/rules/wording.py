@@ -1,10 +1,10 @@
-"""Rules on words: every template parses, and a message finds its way when a channel is down."""
+"""Rules on words: every template parses and names what there is, and a message finds its way when a channel is down."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jinja2 import Environment, TemplateSyntaxError
+from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from launch.findings import PlanFinding
 from launch.plan import Plan
@@ -14,24 +14,42 @@ _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701  messages are plain t
 
 
 def broken_wording(plan: Plan) -> Iterator[PlanFinding]:
-    """P260 and P261."""
+    """P260, P261 and P262."""
+    actions = frozenset(action.id for action in plan.actions)
     for pattern in ("comms.templates[].text", "comms.templates[].subject"):
         for path, text in walk(plan, pattern):
-            yield from _unparsable(path, str(text))
+            yield from _broken(path, str(text), actions)
     for at, action in enumerate(plan.actions):
         for path, text in _texts(action.effect.model_dump(mode="json"), f"actions[{at}].effect"):
-            yield from _unparsable(path, text)
+            yield from _broken(path, text, actions)
     yield from _fallback_circles(plan)
 
 
-def _unparsable(path: str, text: str) -> Iterator[PlanFinding]:
+def _broken(path: str, text: str, actions: frozenset[str]) -> Iterator[PlanFinding]:
     if "{" not in text:
         return
     try:
-        _ENVIRONMENT.parse(text)
+        parsed = _ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:
         problem = f"the template does not parse in its line {error.lineno}: {error.message}"
         yield PlanFinding(code="P260", path=path, problem=problem)
+        return
+    for name in _actions_named(parsed):
+        if name not in actions:
+            yield PlanFinding(code="P262", path=path, problem=f"the template names no action of the plan: {name!r}")
+
+
+def _actions_named(template: nodes.Template) -> Iterator[str]:
+    for item in template.find_all(nodes.Getattr):
+        if _is_actions(item.node):
+            yield item.attr
+    for place in template.find_all(nodes.Getitem):
+        if _is_actions(place.node) and isinstance(place.arg, nodes.Const):
+            yield str(place.arg.value)
+
+
+def _is_actions(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "actions"
 
 
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:

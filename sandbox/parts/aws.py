@@ -67,6 +67,8 @@ class AwsPart:
         for name, default, what in (
             ("vendor.aws", "ok", "how every AWS service behaves: ok, 500, 429, hang or refuse"),
             ("aws.snapshot-seconds", 60, "how long an RDS snapshot is `creating`"),
+            ("aws.clone-seconds", 900, "how long an RDS clone is `creating`"),
+            ("aws.clone-outcome", "available", "status of an RDS clone once it is no longer `creating`"),
             ("aws.recovery-point-seconds", 240, "age of the newest moment RDS can be brought back to"),
             ("aws.snapshot-outcome", "available", "status of an RDS snapshot once it is no longer `creating`"),
             ("aws.snapshot-kept-days", 0, "days after which a policy deletes RDS snapshots; 0 keeps them as asked for"),
@@ -147,6 +149,8 @@ class AwsPart:
             snapshot_seconds=float(str(world.get("aws.snapshot-seconds"))),
             snapshot_outcome=str(world.get("aws.snapshot-outcome")),
             snapshot_kept_days=float(str(world.get("aws.snapshot-kept-days"))),
+            clone_seconds=float(str(world.get("aws.clone-seconds"))),
+            clone_outcome=str(world.get("aws.clone-outcome")),
             recovery_point_seconds=float(str(world.get("aws.recovery-point-seconds"))),
             invalidation_seconds=float(str(world.get("aws.invalidation-seconds"))),
         )

@@ -16,6 +16,7 @@ from sandbox.world import World
 T0 = datetime(2026, 12, 7, 7, tzinfo=UTC)
 PARTS = {
     "brevo/sandbox-mail": "mail",
+    "cloud-sql/sandbox-cloud-sql": "cloud-sql",
     "confluence/sandbox-wiki": "publishing",
     "datadog-synthetics/sandbox-synthetics": "synthetics",
     "evidence-store/sandbox-evidence": "evidence",

@@ -98,7 +98,8 @@ class Flags:
         if state != wanted:
             return Observation(standing=Standing.ABSENT, state=found)
         slow = flag in self.since and (manner.stuck or occasion.now < at + manner.takes)
-        return Observation(standing=Standing.UNDER_WAY if slow else Standing.HOLDS, state=found)
+        outputs = {"turned": f"{flag} {state}"}
+        return Observation(standing=Standing.UNDER_WAY if slow else Standing.HOLDS, state=found, outputs=outputs)
 
     def _turn(self, flag: str, state: str, occasion: Occasion) -> None:
         self.heard("before", flag)

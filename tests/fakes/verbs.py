@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from console.files import read_plan
 from launch.effects.base import Effect
-from launch.effects.data import FlushCache
+from launch.effects.data import CloneDatabase, FlushCache
 from launch.effects.dumps import RehearseRestore, TakeDump
 from launch.effects.people import EditMessage
 from launch.effects.platform import ApplyManifests, DeleteObjects, ObjectName, ReplaceSecret, RunJob
@@ -89,6 +89,7 @@ UNDONE: dict[type[Effect], Effect] = {
     DeleteObjects: DeleteObjects(
         do="delete-objects", on="cluster", objects=(ObjectName(api_version="v1", kind="ConfigMap", name="old"),)
     ),
+    CloneDatabase: CloneDatabase(do="clone-database", on="instance", as_of="2026-12-07T06:30:00Z"),
     ReplaceSecret: ReplaceSecret(do="replace-secret", on="cluster", secret="database"),
     EditMessage: EditMessage(do="edit-message", on="chat", channel="war-room", message="status", text="50 %"),
     RehearseRestore: RehearseRestore(do="rehearse-restore", on="dumps", longest=timedelta(hours=1)),

@@ -203,6 +203,23 @@ def test_a_change_that_fails_for_good_rolls_the_launch_back() -> None:
     assert {phase.decision for phase in launch.state.phases.values()} == {Decision.GO, Decision.NO_GO}
 
 
+def test_what_a_change_gave_is_named_by_later_ones() -> None:
+    effect = {"do": "set-flag", "on": "flags", "flag": "{{ actions['first'].outputs.turned }}", "state": "on"}
+    launch = FlownLaunch(plan(actions=[action("first", "T-40m"), action("deploy", after=["first"], effect=effect)]))
+    launch.fly(until=timedelta(0))
+    assert launch.outside.flags.turned == [("first", "on"), ("first on", "on")]
+
+
+def test_a_change_whose_words_cannot_be_filled_has_failed_and_the_launch_goes_on() -> None:
+    effect = {"do": "set-flag", "on": "flags", "flag": "{{ actions['deploy'].outputs.gone }}", "state": "on"}
+    launch = FlownLaunch(plan(actions=[action("deploy", effect=effect, attempts=1)]))
+    launch.fly(until=timedelta(0))
+    (failed,) = launch.events(EffectFinished)
+    assert failed.result is EffectResult.FAILED
+    assert "cannot be filled" in failed.detail
+    assert launch.outside.flags.turned == []
+
+
 def test_a_slow_change_is_looked_at_until_it_holds() -> None:
     launch = FlownLaunch(
         plan(actions=[action("deploy", poll="20s")]),

@@ -283,6 +283,13 @@ CASES = {
         "actions[0].effect.text",
         "does not parse",
     ),
+    "an effect's template that names no action": (
+        "{{ release.version }} begins",
+        "{{ actions['migrat'].began_at }} begins",
+        "P262",
+        "actions[0].effect.text",
+        "names no action of the plan: 'migrat'",
+    ),
     "channels in a circle": (
         "integration: slack, system: room}",
         "integration: slack, system: room, fallback: war-room}",

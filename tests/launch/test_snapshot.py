@@ -84,6 +84,16 @@ def test_an_undo_takes_its_target_from_the_snapshot_and_else_from_what_its_actio
     assert recorded_state(player.state, "second") == {"state": "10 %"}
 
 
+def test_what_only_other_actions_can_name_is_not_in_the_snapshot_and_begins_all_the_same() -> None:
+    effect = {"do": "set-flag", "on": "flags", "flag": "{{ actions['first'].outputs.flag }}", "state": "on"}
+    second = plans.action("second", "T-5m", after=["first"], effect=effect)
+    player = Player(plans.plan(actions=[plans.action("first"), second])).play(until=T0)
+    (taken,) = snapshots(player)
+    assert "first" in taken.states
+    assert "second" not in {*taken.states, *taken.missing}
+    assert "second" in player.begins()
+
+
 def test_what_was_recorded_first_stays() -> None:
     player = Player(plans.plan(actions=[plans.action("first"), plans.action("second")]))
     player.write(SnapshotTaken(states={"first": {"state": "off"}}, missing={"second": "503", "disk": "503"}))

@@ -7,7 +7,7 @@ import pytest
 
 from launch.effects.people import PostMessage, ScheduleMail
 from launch.errors import PlanError
-from launch.events import T0Slipped, WentLive
+from launch.events import EffectBegun, EffectFinished, EffectResult, T0Slipped, WentLive
 from launch.state import LaunchState
 from launch.wording import render, render_effect, words_of
 from tests.fakes import plans
@@ -60,6 +60,36 @@ def test_a_template_that_cannot_be_filled_is_one_sentence_with_its_text(text: st
     with pytest.raises(PlanError) as caught:
         render(text, words())
     assert str(caught.value).startswith(f"the template {text[:60]!r} cannot be filled: ")
+
+
+def test_words_of_actions_are_what_is_known_of_them() -> None:
+    player = Player(plans.plan())
+    begun = EffectBegun(action="clone", attempt=1, key="k")
+    player.write(begun)
+    at = player.now
+    tries = "{{ actions['clone'].began_at.isoformat() }}", "{{ actions['clone'].outputs.address }}"
+    assert render(tries[0], words_of(player.plan, player.state, at)) == at.isoformat()
+    with pytest.raises(PlanError, match="address"):
+        render(tries[1], words_of(player.plan, player.state, at))
+    held = EffectFinished(action="clone", attempt=1, result=EffectResult.APPLIED, outputs={"address": "10.0.0.7"})
+    player.write(held)
+    assert render(tries[1], words_of(player.plan, player.state, at)) == "10.0.0.7"
+
+
+def test_an_action_that_was_found_done_has_outputs_and_no_beginning() -> None:
+    player = Player(plans.plan())
+    player.write(EffectFinished(action="clone", attempt=1, result=EffectResult.ALREADY, outputs={"address": "a"}))
+    words = words_of(player.plan, player.state, player.now)
+    assert render("{{ actions.clone.outputs.address }}", words) == "a"
+    with pytest.raises(PlanError, match="began_at"):
+        render("{{ actions.clone.began_at }}", words)
+
+
+def test_an_action_that_failed_gives_nothing() -> None:
+    player = Player(plans.plan())
+    player.write(EffectFinished(action="clone", attempt=1, result=EffectResult.FAILED, outputs={"address": "a"}))
+    with pytest.raises(PlanError, match="address"):
+        render("{{ actions.clone.outputs.address }}", words_of(player.plan, player.state, player.now))
 
 
 def test_what_was_filled_in_is_not_a_template_itself() -> None:

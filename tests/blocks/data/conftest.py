@@ -16,6 +16,7 @@ from launch.release import Release
 from sandbox.parts.aws import AwsPart
 from sandbox.parts.cache import CachePart
 from sandbox.parts.cdn import CdnPart
+from sandbox.parts.cloud_sql import CloudSqlPart
 from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.database import DatabasePart
 from sandbox.parts.dumps import DumpsPart
@@ -67,6 +68,7 @@ def rehearsal() -> Iterator[Rehearsal]:
     aws, cluster = AwsPart(), ClusterPart()
     database = DatabasePart(cluster)
     parts: list[Part] = [aws, cluster, database, DumpsPart(database), CachePart(), QueuePart(), CdnPart(aws)]
+    parts.append(CloudSqlPart())
     for part in parts:
         part.define(world)
     try:

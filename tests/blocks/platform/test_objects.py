@@ -102,6 +102,26 @@ def test_manifests_are_applied_and_taken_back(block, api, rehearsal) -> None:
     assert api.get(f"{NAMESPACE}/configmaps/export-settings").status_code == 404
 
 
+def test_values_that_are_no_secrets_come_from_the_plan_and_win(block, api, rehearsal) -> None:
+    secret(api, host="10.0.0.3", port="5432", password="old")
+    switch = SECRET.model_copy(update={"values": {"host": "10.0.0.9"}})
+    before = block.observe(switch, rehearsal.occasion)
+    assert before.detail == "Secret database has other values: password, user, host"
+    block.apply(switch, rehearsal.occasion)
+    assert block.observe(switch, rehearsal.occasion).standing is Standing.HOLDS
+    now = values(api)
+    assert (now["host"], now["port"]) == ("10.0.0.9", "5432")
+    assert now["password"] != "old"
+    block.restore(switch, before.state, rehearsal.occasion)
+    assert values(api) == {"host": "10.0.0.3", "port": "5432", "password": "old"}
+
+
+def test_a_secret_with_plain_values_only_needs_none_in_the_block(block, api, rehearsal) -> None:
+    switch = ReplaceSecret(do="replace-secret", on="k", secret="elsewhere", values={"host": "10.0.0.9"})
+    block.apply(switch, rehearsal.occasion)
+    assert values(api, "elsewhere") == {"host": "10.0.0.9"}
+
+
 def test_looking_changes_nothing(block, api, rehearsal) -> None:
     before = api.get(DEPLOYMENT).json()
     block.observe(EXPORT, rehearsal.occasion)
