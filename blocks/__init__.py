@@ -27,6 +27,7 @@ from blocks.elasticsearch import ElasticsearchLogs
 from blocks.evidence import EvidenceStore
 from blocks.experiments import ChaosExperiments
 from blocks.flags import FeatureFlags
+from blocks.flagsmith import Flagsmith
 from blocks.github_issues import GitHubIssues
 from blocks.jira import Jira
 from blocks.journeys import JourneyRunner
@@ -80,6 +81,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     ElasticsearchLogs,
     EvidenceStore,
     FeatureFlags,
+    Flagsmith,
     GitHubRepository,
     GrafanaDashboards,
     ImageRegistry,
@@ -122,6 +124,7 @@ ACTING: tuple[type[Acts], ...] = (
     ContentDelivery,
     DatabaseSnapshots,
     FeatureFlags,
+    Flagsmith,
     GatewayRoutes,
     GitHubIssues,
     GitHubRepository,
@@ -175,6 +178,7 @@ __all__ = [
     "ElasticsearchLogs",
     "EvidenceStore",
     "FeatureFlags",
+    "Flagsmith",
     "GatewayRoutes",
     "GitHubIssues",
     "GitHubRepository",

@@ -17,6 +17,7 @@ from sandbox.parts.database import DatabasePart
 from sandbox.parts.dumps import DumpsPart
 from sandbox.parts.evidence import EvidenceStore
 from sandbox.parts.flags import FlagsPart
+from sandbox.parts.flagsmith import FlagsmithPart
 from sandbox.parts.grafana import Grafana
 from sandbox.parts.journeys import JourneysPart
 from sandbox.parts.load_balancer import LoadBalancerPart
@@ -109,6 +110,7 @@ PARTS: Mapping[str, Behind] = {
     "dns": Behind(("resolver/sandbox-dns",), lambda _: ResolverPart()),
     "tls": Behind(("certificates/sandbox-certificates",), lambda _: TlsPart()),
     "flags": Behind(("feature-flags/sandbox-flags", "feature-flags/sandbox-rollout-flags"), lambda _: FlagsPart()),
+    "flagsmith": Behind(("flagsmith/sandbox-flagsmith",), lambda _: FlagsmithPart()),
     "journeys": Behind(("journey-runner/sandbox-journeys",), lambda _: JourneysPart()),
     "partners": Behind(("partners/sandbox-partners",), lambda _: PartnersPart()),
     "prometheus": Behind(("prometheus/sandbox-metrics",), lambda _: Prometheus()),

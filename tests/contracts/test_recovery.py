@@ -21,6 +21,7 @@ PARTS = {
     "datadog-synthetics/sandbox-synthetics": "synthetics",
     "evidence-store/sandbox-evidence": "evidence",
     "feature-flags/sandbox-flags": "flags",
+    "flagsmith/sandbox-flagsmith": "flagsmith",
     "github/sandbox-ci": "ci",
     "grafana/sandbox-dashboards": "grafana",
     "http-weights/sandbox-weights": "weights",
