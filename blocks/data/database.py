@@ -1,8 +1,9 @@
-"""PostgreSQL: replication, figures that queries select, and one service's connection pool."""
+"""PostgreSQL: replication, figures that queries select, how long they take, and one service's connection pool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
+from blocks.data import query_times
 from blocks.faults import CHECK_REACH, missing_right
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import ConnectionPool, DatabaseProbe, Replication, SqlValues
+from launch.probes.data import ConnectionPool, DatabaseProbe, QueryTimes, Replication, SqlValues
 from launch.readings import Quantity, Reading, Scalar, quantities
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class PostgresDatabase(Block):
     _documentation_url = HttpUrl("https://www.postgresql.org/docs/current/monitoring-stats.html")
     needs: ClassVar[str] = "a role with `pg_monitor` and SELECT on what is asked; sessions are read-only"
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (Replication, SqlValues, ConnectionPool)
+    answers: ClassVar[tuple[type[Probe], ...]] = (Replication, SqlValues, ConnectionPool, QueryTimes)
 
     dsn: SecretStr = Field(description="postgresql://user:password@host:port/database of the primary.")
     standby_dsn: SecretStr | None = Field(default=None, description="The same for the standby, to compare heartbeats.")
@@ -75,6 +77,8 @@ class PostgresDatabase(Block):
         "of the two heartbeats, else PostgreSQL's own replay_lag.",
     )
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or a statement.")
+    watch_seconds: float = Field(default=10.0, gt=0, le=60, description="How long queries are timed.")
+    _wait: Callable[[float], None] = PrivateAttr(default=time.sleep)
 
     def check(self) -> str:
         """Proves that the role can log in, on the standby too, and says whether it sees replication.
@@ -91,7 +95,7 @@ class PostgresDatabase(Block):
         return f"{self._where} takes the role, {sees}"
 
     def answer(self, probe: DatabaseProbe, occasion: Occasion) -> Reading:
-        """Raises `SystemFaultError`."""
+        """Raises `SystemFaultError`. Times of queries take `watch_seconds`."""
         match probe:
             case Replication():
                 return self._replication(occasion)
@@ -99,6 +103,8 @@ class PostgresDatabase(Block):
                 return self._select(probe, occasion)
             case ConnectionPool():
                 return self._pool(probe, occasion)
+            case QueryTimes():
+                return self._query_times(occasion)
             case _:
                 assert_never(probe)
 
@@ -171,6 +177,30 @@ class PostgresDatabase(Block):
             evidence=f"{len(failures)} of {probe.attempts} connections failed{f': {failures[0]}' if failures else ''}"[
                 :256
             ],
+        )
+
+    def _query_times(self, occasion: Occasion) -> Reading:
+        # Two transactions: one would hold a pooler's connection, and what vacuum may remove, all the while.
+        with self._session(self.dsn, "the times of its queries") as session:
+            before = query_times.look(session, system=self._where)
+        self._wait(self.watch_seconds)
+        with self._session(self.dsn, "the times of its queries") as session:
+            after = query_times.look(session, system=self._where)
+        calls = query_times.between(before, after)
+        where = f"queries of {self._where}"
+        if calls is None:
+            told = "its sums began anew, or statements were dropped, meanwhile"
+            return Reading(values={}, where=where, at=occasion.now, evidence=told)
+        count = sum(one.count for one in calls)
+        p95, mean = query_times.percentile_ms(calls, 0.95), query_times.mean_ms(calls)
+        return Reading(
+            values={
+                **quantities("ms", query_time_p95=p95, query_time_mean=mean),
+                **quantities("queries", queries=count),
+            },
+            where=where,
+            at=occasion.now,
+            evidence=f"{count} calls of {len(calls)} statements in {self.watch_seconds:g} s",
         )
 
     def _attempt(self) -> str | None:

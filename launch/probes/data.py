@@ -56,6 +56,20 @@ class ConnectionPool(Probe):
     attempts: int = Field(default=5, ge=1, le=50)
 
 
+class QueryTimes(Probe):
+    """How long queries take while the database is being watched: not since the server started.
+
+    `query_time_p95` and `query_time_mean` in ms of the calls made meanwhile, `queries` how many those were; those of
+    the role that asks do not count. Without a call, or when the sums began anew, there is no time. The percentile is
+    made of each statement's mean and deviation, as if its times were log-normal: single calls are not kept.
+    Source: `pg_stat_statements`, twice.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"query_time_p95", "query_time_mean", "queries"})
+
+    ask: Literal["query-times"]
+
+
 class MigrationStatus(Probe):
     """What separates the database's schema from the release's migrations.
 
@@ -185,7 +199,7 @@ class QueueTopology(Probe):
     queues: tuple[Text, ...] = Field(min_length=1)
 
 
-DatabaseProbe = Replication | SqlValues | ConnectionPool
+DatabaseProbe = Replication | SqlValues | ConnectionPool | QueryTimes
 DumpProbe = DatabaseDump | RestoreRehearsal
 MigrationProbe = MigrationStatus | MigrationRevert
 CacheProbe = RedisSettings | CachedKeys | CacheLookups

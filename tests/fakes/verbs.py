@@ -15,7 +15,7 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import CacheLookups, DatabaseDump, RestoreRehearsal
+from launch.probes.data import CacheLookups, DatabaseDump, QueryTimes, RestoreRehearsal
 from launch.probes.observability import FiringAlerts, MonitorsUp
 from launch.release import Release
 from tests.fakes.providers import ROOT
@@ -55,6 +55,10 @@ UNASKED: dict[type[Probe], Question] = {
     MonitorsUp: Question(
         MonitorsUp(ask="monitors-up", of="monitors", tag="teei"),
         (Threshold(metric="monitors_down", comparator="==", value=0, unit="monitors"),),
+    ),
+    QueryTimes: Question(
+        QueryTimes(ask="query-times", of="database"),
+        (Threshold(metric="query_time_p95", comparator="<=", value=100, unit="ms"),),
     ),
     CacheLookups: Question(
         CacheLookups(ask="cache-lookups", of="cache"),
