@@ -82,7 +82,9 @@ class _Ref(Payload):
 
 class _Run(Payload):
     id: int
+    status: str
     conclusion: str | None
+    run_attempt: int = 1
     run_started_at: datetime
     updated_at: datetime
 
@@ -97,7 +99,14 @@ class _Job(Payload):
 
 
 class _Jobs(Payload):
+    total_count: int
     jobs: list[_Job]
+
+
+_PAGE, _PAGES = 100, 10
+_COMPLETED = "completed"
+# GitHub's clock and the launch's may be that far apart.
+_SKEW = timedelta(minutes=1)
 
 
 class GitHubRepository(Block):
@@ -242,17 +251,18 @@ class GitHubRepository(Block):
             "GET",
             self._path(f"/actions/workflows/{quote(probe.workflow)}/runs"),
             question=question,
-            params={"status": "completed", "per_page": 20, **commit},
+            params={"per_page": _PAGE, **commit},
         ).workflow_runs
-        fresh = [run for run in runs if timedelta(0) <= occasion.now - run.updated_at <= probe.not_older_than]
+        fresh = [run for run in runs if -_SKEW <= occasion.now - run.updated_at <= probe.not_older_than]
         if not fresh:
-            told = f"{len(runs)} completed runs, none within {probe.not_older_than}"
+            told = f"{len(runs)} runs, none within {probe.not_older_than}"
             return Reading(values={}, where=question, at=occasion.now, evidence=told)
         newest = max(fresh, key=lambda run: run.run_started_at)
-        jobs = self._api.ask(
-            _Jobs, "GET", self._path(f"/actions/runs/{newest.id}/jobs"), question=question, params={"per_page": 100}
-        ).jobs
-        done = {job.name for job in jobs if job.conclusion == "success"}
+        if newest.status != _COMPLETED:
+            # What ended before it is of yesterday: a repetition is there because that was not good enough.
+            told = f"run {newest.id} (attempt {newest.run_attempt}) is {newest.status}"
+            return Reading(values={}, where=question, at=occasion.now, evidence=told)
+        done = {job.name for job in self._jobs(newest.id, question) if job.conclusion == "success"}
         missing = [job for job in probe.jobs if job not in done]
         minutes = (newest.updated_at - newest.run_started_at) / timedelta(minutes=1)
         return Reading(
@@ -262,6 +272,19 @@ class GitHubRepository(Block):
             at=occasion.now,
             evidence=f"{newest.conclusion}; without success: {', '.join(missing) or 'none'}"[:256],
         )
+
+    def _jobs(self, run: int, question: str) -> list[_Job]:
+        """Of its newest attempt."""
+        found: list[_Job] = []
+        for page in range(1, _PAGES + 1):
+            params = {"per_page": _PAGE, "page": page}
+            answer = self._api.ask(
+                _Jobs, "GET", self._path(f"/actions/runs/{run}/jobs"), question=question, params=params
+            )
+            found += answer.jobs
+            if not answer.jobs or len(found) >= answer.total_count:
+                break
+        return found
 
     def _values(self, probe: RepositoryValues, occasion: Occasion) -> Reading:
         question = f'the file "{probe.path}"'

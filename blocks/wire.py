@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Container, Mapping
+from email.utils import parsedate_to_datetime
 from functools import cache
 
 import httpx
@@ -18,6 +19,8 @@ SUCCESS: Container[int] = range(200, 300)
 ANY_ANSWER = frozenset(range(200, 500)) - faults.RETRYABLE
 _SCOPE = re.compile(r'error="insufficient_scope".*?scope="([^"]+)"')
 _LONGEST_RIGHT = 120
+# GitHub's limit on many requests at once has no header of its own.
+_SECONDARY_LIMIT, _HEAD = b"secondary rate limit", 2_000
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
@@ -104,14 +107,23 @@ def _exchange_fault(error: httpx.HTTPError, *, system: str, question: str) -> Sy
 
 def answer_fault(response: httpx.Response, *, system: str, question: str, needs: str = "") -> SystemFaultError:
     """The fault that a response is: its status, and what its headers say about rights and waiting."""
-    wait = response.headers.get("retry-after", "")
-    status = response.status_code
+    status, used_up = response.status_code, response.headers.get("x-ratelimit-remaining") == "0"
+    wait = response.headers.get("retry-after", "") or (_until_reset(response) if used_up else "")
     # GitHub says "too many" with a 403: https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
-    if status == 403 and (wait or response.headers.get("x-ratelimit-remaining") == "0"):
+    if status == 403 and (wait or used_up or _SECONDARY_LIMIT in response.content[:_HEAD].lower()):
         status = 429
     return faults.status_fault(
         status, system=system, question=question, right=_right_named_by(response) or needs, wait_seconds=wait
     )
+
+
+def _until_reset(response: httpx.Response) -> str:
+    """Seconds until the limit begins anew, by the vendor's own clock; empty where that is not told."""
+    try:
+        reset, now = int(response.headers["x-ratelimit-reset"]), parsedate_to_datetime(response.headers["date"])
+    except (KeyError, ValueError):
+        return ""
+    return str(max(1, reset - int(now.timestamp())))
 
 
 def _right_named_by(response: httpx.Response) -> str:

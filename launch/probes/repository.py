@@ -13,11 +13,12 @@ from launch.probes.base import Probe
 
 
 class WorkflowRun(Probe):
-    """The newest completed run of a workflow, at most `not_older_than` old: `run_succeeded`, `jobs_missing` and its
-    duration in min under the name `duration`.
+    """The newest run of a workflow, at most `not_older_than` old: `run_succeeded`, `jobs_missing` and its duration in
+    min under the name `duration`.
 
     `jobs_missing` counts those of `jobs` that the run did not complete successfully. With `of_release` only runs of
-    the release's commit count, where the release has one. No such run: no answer.
+    the release's commit count, where the release has one. No such run, or one that is queued, runs or is repeated:
+    no answer, whatever ended before it.
     """
 
     ask: Literal["workflow-run"]

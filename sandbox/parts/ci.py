@@ -70,7 +70,7 @@ class Ci:
         world.define("ci.files", {}, "files of the repository that read otherwise, by path")
         for workflow in _WORKFLOWS:
             name = f"ci.{workflow.removesuffix('.yml')}"
-            world.define(name, {}, f"how {workflow} ended otherwise: conclusion, minutes, failed_job")
+            world.define(name, {}, f"how {workflow} ended otherwise: conclusion, minutes, failed_job, running")
 
     def start(self) -> None:
         """Nothing to start."""
@@ -184,11 +184,13 @@ class Ci:
         minutes = turned.get("minutes", _WORKFLOWS[file].minutes)
         started = self._world.t0 + _WORKFLOWS[file].starts
         ended = started + timedelta(minutes=minutes if isinstance(minutes, int | float) else 0)
+        running = bool(turned.get("running"))
         run = {
             "id": list(_WORKFLOWS).index(file) + 1,
             "head_sha": COMMIT,
-            "status": "completed",
-            "conclusion": turned.get("conclusion", "success"),
+            "status": "in_progress" if running else "completed",
+            "conclusion": None if running else turned.get("conclusion", "success"),
+            "run_attempt": 2 if running else 1,
             "run_started_at": started.strftime("%FT%TZ"),
             "updated_at": ended.strftime("%FT%TZ"),
         }
@@ -204,7 +206,9 @@ class Ci:
         file = list(_WORKFLOWS)[number - 1]
         failed = self._turned(file).get("failed_job")
         jobs = [{"name": job, "conclusion": "failure" if job == failed else "success"} for job in _WORKFLOWS[file].jobs]
-        return JSONResponse({"total_count": len(jobs), "jobs": jobs})
+        # One to a page: who reads only the first is found out.
+        page = int(request.query_params.get("page", 1))
+        return JSONResponse({"total_count": len(jobs), "jobs": jobs[page - 1 : page]})
 
     def _turned(self, file: str) -> Mapping[str, JsonValue]:
         turned = self._world.get(f"ci.{file.removesuffix('.yml')}")

@@ -1,6 +1,7 @@
 """GitHub: freeze, tag, files and workflow runs."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from pydantic import JsonValue
@@ -13,7 +14,7 @@ from launch.errors import PermanentFaultError
 from launch.ports import Acts, Answers, Standing
 from launch.probes.repository import BranchFreeze, RepositoryValues, RollbackTag, WorkflowRun
 from sandbox.parts.ci import Ci
-from tests.fakes.observed_world import Observed, vendor
+from tests.fakes.observed_world import T0, Observed, vendor
 
 MAIN = "refs/heads/main"
 FREEZE = FreezeBranches(do="freeze-branches", on="repository", ruleset="freeze", branches=(MAIN,), bypass_teams=(7,))
@@ -116,6 +117,46 @@ def test_a_run_to_come_a_stale_one_and_one_of_another_commit_are_no_answer(
     world.at(days=days)
     occasion = world.occasion() if commit is None else world.occasion(commit=commit)
     assert world.block(GitHubRepository).answer(DRILL, occasion).values == {}
+
+
+def test_a_run_that_is_repeated_is_no_answer_until_it_has_ended(world: Observed) -> None:
+    world.at(days=-4).world.set("ci.staging-rollback-drill", {"running": True})
+    reading = world.block(GitHubRepository).answer(DRILL, world.occasion())
+    assert reading.values == {}
+    assert reading.evidence.endswith("(attempt 2) is in_progress")
+
+
+def run(number: int, *, minutes_ago: float, status: str = "completed", conclusion: str | None = "success") -> JsonValue:
+    """https://docs.github.com/rest/actions/workflow-runs#list-workflow-runs-for-a-workflow"""
+    started = (T0 - timedelta(minutes=minutes_ago)).strftime("%FT%TZ")
+    whole: JsonValue = {"id": number, "status": status, "conclusion": conclusion, "run_attempt": 1}
+    assert isinstance(whole, dict)
+    return {**whole, "run_started_at": started, "updated_at": started}
+
+
+@pytest.mark.parametrize(
+    ("runs", "told"),
+    [
+        ([run(2, minutes_ago=5, status="queued", conclusion=None), run(1, minutes_ago=90)], None),
+        ([run(2, minutes_ago=5, conclusion="cancelled"), run(1, minutes_ago=90)], False),
+        ([run(2, minutes_ago=5, conclusion="timed_out"), run(1, minutes_ago=90)], False),
+        ([run(2, minutes_ago=5), run(1, minutes_ago=90, conclusion="failure")], True),
+        # A run of long ago that was repeated just now is the newest.
+        ([run(1, minutes_ago=5, conclusion="failure"), run(2, minutes_ago=60)], False),
+        ([run(1, minutes_ago=-0.5)], True),
+        ([run(1, minutes_ago=-5)], None),
+    ],
+)
+def test_the_newest_run_counts_however_it_ended(runs: list[JsonValue], told: bool | None) -> None:  # noqa: FBT001
+    async def answer(request: Request) -> Response:
+        if request.url.path.endswith("/jobs"):
+            return JSONResponse({"total_count": 1, "jobs": [{"name": "roll back", "conclusion": "success"}]})
+        return JSONResponse({"total_count": len(runs), "workflow_runs": runs})
+
+    with vendor(answer) as url:
+        block = GitHubRepository.model_validate({"url": url, "repository": "a/b", "token": "t"})
+        seen = block.answer(DRILL, Observed().occasion()).values
+    assert (seen["run_succeeded"].value if seen else None) is told
 
 
 def _values(**values: str) -> RepositoryValues:

@@ -159,6 +159,15 @@ def test_the_next_step_says_which_right_and_how_long(status, more, next_step) ->
     assert status_fault(status, system="x", question="y", **more).next_step == next_step
 
 
+def test_a_limit_without_a_header_is_known_by_its_words_which_are_not_told() -> None:
+    """https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"""
+    body = b'{"message": "You have exceeded a secondary rate limit. s3cr3t"}'
+    fault = wire.answer_fault(httpx.Response(403, content=body), system="GitHub", question="the runs")
+    assert isinstance(fault, TransientFaultError)
+    assert "HTTP 429" in str(fault)
+    assert "s3cr3t" not in str(fault)
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "words"),
     [
@@ -171,6 +180,16 @@ def test_the_next_step_says_which_right_and_how_long(status, more, next_step) ->
         (403, {}, "missing right: what the block needs"),
         (403, {"x-ratelimit-remaining": "0"}, "HTTP 429"),
         (403, {"retry-after": "60"}, "wait 60 s"),
+        (
+            403,
+            {
+                "x-ratelimit-remaining": "0",
+                "x-ratelimit-reset": "1796626842",
+                "date": "Mon, 07 Dec 2026 07:00:00 GMT",
+            },
+            "wait 42 s",
+        ),
+        (429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "soon", "date": "today"}, "wait, or ask"),
     ],
 )
 def test_a_right_that_the_answer_names_is_told_before_what_the_block_needs(status, headers, words) -> None:
