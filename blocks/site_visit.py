@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
@@ -13,12 +13,15 @@ import httpx
 from pydantic import Field, SecretStr, ValidationError
 
 from blocks import wire
+from blocks.event_stream import listen
 from blocks.extraction import extract
 from blocks.html_page import Asset, assets_of, text_of
 from blocks.payloads import Payload, read
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.web import (
+    BurstLimit,
+    EventStream,
     HealthEndpoints,
     MaintenanceBanner,
     Page,
@@ -162,6 +165,44 @@ class SiteVisit:
                 per_minute = int(policy["limit"]) * 60 / int(policy["window"])
                 values[metric] = Quantity(value=per_minute, unit="req/min")
         return Reading(values=values, where=probe.url, at=occasion.now)
+
+    def burst(self, probe: BurstLimit, occasion: Occasion) -> Reading:
+        """Bounded, and over at the first refusal: nobody is to be kept from the product by this."""
+        question = f"up to {probe.at_most} requests at once"
+        for let_through in range(probe.at_most):
+            response = self.fetch(
+                "GET", probe.url, question=question, ok={*range(200, 300), 429}, credential=probe.credential
+            )
+            if response.status_code == 429 and not let_through:
+                # Who lets nobody in has no limit that works; or the key was used up by somebody else.
+                raise wire.answer_fault(response, system=probe.url, question=question)
+            if response.status_code == 429:
+                after = response.headers.get("retry-after", "")
+                values = quantities(limited=True) | quantities("requests", requests_let_through=let_through)
+                values |= quantities("s", retry_after=int(after) if after.isdigit() else None)
+                return Reading(values=values, where=probe.url, at=occasion.now)
+        told = f"none of {probe.at_most} requests was refused"
+        return Reading(values=quantities(limited=False), where=probe.url, at=occasion.now, evidence=told)
+
+    def events(self, probe: EventStream, occasion: Occasion, *, seconds: float, clock: Callable[[], float]) -> Reading:
+        """`seconds` are those that the answer may take to begin."""
+        token = self._token(probe.credential, "a stream of events") if probe.credential else ""
+        heard = listen(
+            self._reached(probe.url),
+            system=probe.url,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            event=probe.event,
+            seconds=probe.listen.total_seconds(),
+            timeout_seconds=seconds,
+            clock=clock,
+        )
+        return Reading(
+            values=quantities("signs", signs_of_life=len(heard.signs))
+            | quantities("s", longest_silence=heard.longest_silence),
+            where=probe.url,
+            at=occasion.now,
+            evidence="the server ended the stream" if heard.ended else "",
+        )
 
     def request_trace(self, probe: RequestTrace, occasion: Occasion) -> Reading:
         seed = f"{occasion.launch}/{occasion.now.isoformat()}/{probe.url}"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, assert_never
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
 from blocks import wire
 from blocks.site_visit import SiteVisit
 from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.web import (
+    BurstLimit,
+    EventStream,
     HealthEndpoints,
     MaintenanceBanner,
     PageAssets,
@@ -25,16 +28,18 @@ from launch.probes.web import (
 )
 from launch.readings import Reading
 
-SiteQuestion = (
+_SoonAnswered = (
     WebAnswer
     | HealthEndpoints
     | PublishedPages
     | SecurityTxt
     | RateLimits
+    | BurstLimit
     | RequestTrace
     | PageAssets
     | MaintenanceBanner
 )
+SiteQuestion = _SoonAnswered | EventStream
 
 
 class WebSite(Block):
@@ -55,6 +60,8 @@ class WebSite(Block):
         PublishedPages,
         SecurityTxt,
         RateLimits,
+        BurstLimit,
+        EventStream,
         RequestTrace,
         PageAssets,
         MaintenanceBanner,
@@ -68,6 +75,7 @@ class WebSite(Block):
         default_factory=dict, description="Bearer tokens by the name that probes use (one test key per tenant tier)."
     )
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
+    _clock: Callable[[], float] = PrivateAttr(default=time.monotonic)
 
     def check(self) -> str:
         """Proves that the start page answers. Raises `SystemFaultError`."""
@@ -78,6 +86,8 @@ class WebSite(Block):
     def answer(self, probe: SiteQuestion, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
         with self._visit() as visit:
+            if isinstance(probe, EventStream):
+                return visit.events(probe, occasion, seconds=self.timeout_seconds, clock=self._clock)
             return _asked(visit, probe, occasion)
 
     @contextmanager
@@ -86,7 +96,7 @@ class WebSite(Block):
             yield SiteVisit(client, self.home, self.addresses, self.tokens)
 
 
-def _asked(visit: SiteVisit, probe: SiteQuestion, occasion: Occasion) -> Reading:
+def _asked(visit: SiteVisit, probe: _SoonAnswered, occasion: Occasion) -> Reading:
     match probe:
         case WebAnswer():
             return visit.web_answer(probe, occasion)
@@ -98,6 +108,8 @@ def _asked(visit: SiteVisit, probe: SiteQuestion, occasion: Occasion) -> Reading
             return visit.security_txt(probe, occasion)
         case RateLimits():
             return visit.rate_limits(probe, occasion)
+        case BurstLimit():
+            return visit.burst(probe, occasion)
         case RequestTrace():
             return visit.request_trace(probe, occasion)
         case PageAssets():

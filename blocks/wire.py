@@ -52,6 +52,17 @@ def client(
     )
 
 
+def stream_client(*, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+    """The same for an answer that goes on: how long the whole may take is for whoever reads it."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(timeout_seconds, read=None),
+        headers=dict(headers or {}),
+        transport=httpx.AsyncHTTPTransport(verify=_public_roots(), retries=0),
+        follow_redirects=True,
+        trust_env=False,
+    )
+
+
 def fetch(
     client: httpx.Client,
     method: str,
@@ -91,13 +102,14 @@ def fetch(
             system=system, question=question, answer="not a usable address", next_step=faults.CHECK_ADDRESS
         ) from error
     except httpx.HTTPError as error:
-        raise _exchange_fault(error, system=system, question=question) from error
+        raise exchange_fault(error, system=system, question=question) from error
     if response.status_code in ok:
         return response
     raise answer_fault(response, system=system, question=question, needs=needs)
 
 
-def _exchange_fault(error: httpx.HTTPError, *, system: str, question: str) -> SystemFaultError:
+def exchange_fault(error: httpx.HTTPError, *, system: str, question: str) -> SystemFaultError:
+    """The fault of an exchange that did not come to an answer."""
     if isinstance(error, httpx.TimeoutException):
         late = "no connection in time" if isinstance(error, httpx.ConnectTimeout) else "no answer in time"
         return TransientFaultError(system=system, question=question, answer=late, next_step=faults.CHECK_REACH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from launch.model import Id, Model, Text
 from launch.moments import Duration
@@ -22,6 +22,8 @@ from launch.probes.web_edges import (
     WebhookDelivery,
     WebhooksRegistered,
 )
+
+_LONGEST_LISTENING = timedelta(minutes=2)
 
 
 class Extraction(Model):
@@ -130,6 +132,47 @@ class RateLimits(Probe):
         return frozenset(self.tiers)
 
 
+class BurstLimit(Probe):
+    """Sends requests one right after the other until one is refused, or `at_most` were sent: whether a limit works.
+
+    `limited`: whether one was answered 429. If so `requests_let_through` before it, and `retry_after` in s as that
+    answer tells it. A refusal of the first is no answer: who lets nobody in has no limit that works. Use a test key of
+    its own: the burst uses its allowance up. Source: RFC 6585, section 4.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"limited", "requests_let_through", "retry_after"})
+
+    ask: Literal["burst-limit"]
+    url: Text
+    credential: str = Field(default="", description="Name of the block's token.")
+    at_most: int = Field(ge=1, le=1000, description="Requests that are sent if none is refused.")
+
+
+class EventStream(Probe):
+    """Listens to server-sent events: whether a stream is alive.
+
+    `signs_of_life`: events and comments (heartbeats often are comments) that came while listening; `longest_silence` in
+    s without one, from the answer's beginning to the end of listening. A stream that the server ends is silent for
+    the rest of the time. Source: https://html.spec.whatwg.org/multipage/server-sent-events.html.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"signs_of_life", "longest_silence"})
+
+    ask: Literal["event-stream"]
+    url: Text
+    credential: str = Field(default="", description="Name of the block's token.")
+    event: str = Field(default="", description="Only events of this type count, and no comments; empty: any sign.")
+    listen: Duration = Field(default=timedelta(seconds=30), description="Real time, at most two minutes.")
+
+    @field_validator("listen")
+    @classmethod
+    def _bounded(cls, listen: timedelta) -> timedelta:
+        if not timedelta(0) < listen <= _LONGEST_LISTENING:
+            message = "a check listens for at most two minutes"
+            raise ValueError(message)
+        return listen
+
+
 class RequestTrace(Probe):
     """Sends a fresh X-Request-ID and looks where it arrived.
 
@@ -194,6 +237,8 @@ WebProbe = (
     | PublishedPages
     | SecurityTxt
     | RateLimits
+    | BurstLimit
+    | EventStream
     | RequestTrace
     | PageAssets
     | MaintenanceBanner

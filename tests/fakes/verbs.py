@@ -17,6 +17,7 @@ from launch.ports import Occasion
 from launch.probes.base import Probe
 from launch.probes.data import CacheLookups, DatabaseDump, QueryTimes, RestoreRehearsal
 from launch.probes.observability import FiringAlerts, MonitorsUp
+from launch.probes.web import BurstLimit, EventStream
 from launch.release import Release
 from tests.fakes.providers import ROOT
 
@@ -59,6 +60,14 @@ UNASKED: dict[type[Probe], Question] = {
     QueryTimes: Question(
         QueryTimes(ask="query-times", of="database"),
         (Threshold(metric="query_time_p95", comparator="<=", value=100, unit="ms"),),
+    ),
+    BurstLimit: Question(
+        BurstLimit(ask="burst-limit", of="site", url="https://api.teei.io/v1/ping", at_most=20),
+        (Threshold(metric="limited", comparator="==", value=True),),
+    ),
+    EventStream: Question(
+        EventStream(ask="event-stream", of="site", url="https://api.teei.io/v1/events", listen=timedelta(seconds=1)),
+        (Threshold(metric="longest_silence", comparator="<=", value=30, unit="s"),),
     ),
     CacheLookups: Question(
         CacheLookups(ask="cache-lookups", of="cache"),
