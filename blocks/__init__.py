@@ -18,6 +18,7 @@ from blocks.data.content_delivery import ContentDelivery
 from blocks.data.database import PostgresDatabase
 from blocks.data.database_snapshots import DatabaseSnapshots
 from blocks.data.dumps import PostgresDumps
+from blocks.data.kafka import KafkaCluster
 from blocks.data.message_queue import MessageQueue
 from blocks.data.migrations import SchemaMigrations
 from blocks.data.object_storage import ObjectStorage
@@ -87,6 +88,7 @@ ANSWERING: tuple[type[Answers], ...] = (
     ImageRegistry,
     JaegerTracing,
     JourneyRunner,
+    KafkaCluster,
     KubernetesCluster,
     LedgerStore,
     LoadTests,
@@ -189,6 +191,7 @@ __all__ = [
     "JaegerTracing",
     "Jira",
     "JourneyRunner",
+    "KafkaCluster",
     "KubernetesCluster",
     "LedgerStore",
     "LinkedIn",

@@ -174,6 +174,36 @@ class ServiceSettings(Probe):
         return frozenset(self.values)
 
 
+class TopicHealth(Probe):
+    """Whether Kafka topics are there, led and replicated.
+
+    `topics_missing` in topics. Of those that are there `partitions`, `partitions_without_leader` and
+    `partitions_under_replicated` (fewer replicas in sync than there are), in partitions; `replicas` = the least that
+    a partition has. Source: metadata of the cluster.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset(
+        {"topics_missing", "partitions", "partitions_without_leader", "partitions_under_replicated", "replicas"}
+    )
+
+    ask: Literal["topic-health"]
+    topics: tuple[Text, ...] = Field(min_length=1)
+
+
+class ConsumerLag(Probe):
+    """How far a Kafka consumer group is behind: `consumer_lag` in messages, over all partitions of `topics`.
+
+    A partition of which the group never read anything counts with all that it holds; `partitions_never_read` is how
+    many those are. Source: the group's committed offsets against the ends of the partitions.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"consumer_lag", "partitions_never_read"})
+
+    ask: Literal["consumer-lag"]
+    group: Text
+    topics: tuple[Text, ...] = Field(min_length=1)
+
+
 class QueueTopology(Probe):
     """What is missing on a RabbitMQ virtual host, and what waits there.
 
@@ -203,4 +233,7 @@ DatabaseProbe = Replication | SqlValues | ConnectionPool | QueryTimes
 DumpProbe = DatabaseDump | RestoreRehearsal
 MigrationProbe = MigrationStatus | MigrationRevert
 CacheProbe = RedisSettings | CachedKeys | CacheLookups
-DataProbe = DatabaseProbe | DumpProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | StoreProbe
+KafkaProbe = TopicHealth | ConsumerLag
+DataProbe = (
+    DatabaseProbe | DumpProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | KafkaProbe | StoreProbe
+)

@@ -37,6 +37,7 @@ NO_PARTNER = {
     "shell-scripts": "processes of this machine; what they answer is in tests/blocks/test_shell.py",
     "load-tests": "Locust as a process of this machine; what it answers is in tests/blocks/test_load_tests.py",
     "chaos-experiments": "Chaos Toolkit likewise, in tests/blocks/test_experiments.py",
+    "kafka": "librdkafka's mock cluster and a broker that refuses, in tests/blocks/data/test_kafka.py",
     "postgres-dumps": "pg_dump and pg_restore likewise, in tests/blocks/data/test_dumps.py",
 }
 

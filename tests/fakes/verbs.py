@@ -15,7 +15,7 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import CacheLookups, DatabaseDump, QueryTimes, RestoreRehearsal
+from launch.probes.data import CacheLookups, ConsumerLag, DatabaseDump, QueryTimes, RestoreRehearsal, TopicHealth
 from launch.probes.observability import FiringAlerts, MonitorsUp
 from launch.probes.web import BurstLimit, EventStream
 from launch.release import Release
@@ -68,6 +68,14 @@ UNASKED: dict[type[Probe], Question] = {
     EventStream: Question(
         EventStream(ask="event-stream", of="site", url="https://api.teei.io/v1/events", listen=timedelta(seconds=1)),
         (Threshold(metric="longest_silence", comparator="<=", value=30, unit="s"),),
+    ),
+    TopicHealth: Question(
+        TopicHealth(ask="topic-health", of="kafka", topics=("orders",)),
+        (Threshold(metric="topics_missing", comparator="==", value=0, unit="topics"),),
+    ),
+    ConsumerLag: Question(
+        ConsumerLag(ask="consumer-lag", of="kafka", group="billing", topics=("orders",)),
+        (Threshold(metric="consumer_lag", comparator="<=", value=1000, unit="messages"),),
     ),
     CacheLookups: Question(
         CacheLookups(ask="cache-lookups", of="cache"),
