@@ -1,16 +1,74 @@
-"""Clones of a database instance as it was at a moment: how they are named, known again, and refused."""
+"""Snapshots and clones of a managed database instance: the verbs, and how clones are named, known again and refused."""
 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
+from typing import ClassVar, assert_never
 
-from launch.effects.data import CloneDatabase
+from launch.effects.base import Effect
+from launch.effects.data import CloneDatabase, InstanceEffect, TakeSnapshot
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
-from launch.ports import Observation, Standing
+from launch.ports import Observation, Occasion, Standing, State
 
-KEPT = Observation(standing=Standing.HOLDS, detail="the clone is kept; delete it by hand when nobody uses it")
 _NAME = re.compile(r"[^a-z0-9]+")
+
+
+class InstanceKeeper(ABC):
+    """The verbs of a block that snapshots and clones one instance."""
+
+    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot, CloneDatabase)
+
+    @abstractmethod
+    def snapshot_seen(self, occasion: Occasion) -> Observation:
+        """How the snapshot of this launch stands. Raises `SystemFaultError`."""
+
+    @abstractmethod
+    def take_snapshot(self, effect: TakeSnapshot, occasion: Occasion) -> None:
+        """Starts it. Raises `SystemFaultError`."""
+
+    @abstractmethod
+    def clone_seen(self, effect: CloneDatabase) -> Observation:
+        """How the clone as of this moment stands. Raises `SystemFaultError`."""
+
+    @abstractmethod
+    def start_clone(self, effect: CloneDatabase, occasion: Occasion) -> None:
+        """Starts it; one that is there already is this one. Raises `SystemFaultError`."""
+
+    def observe(self, effect: InstanceEffect, occasion: Occasion) -> Observation:
+        """Raises `SystemFaultError`."""
+        match effect:
+            case TakeSnapshot():
+                return self.snapshot_seen(occasion)
+            case CloneDatabase():
+                return self.clone_seen(effect)
+            case _:
+                assert_never(effect)
+
+    def apply(self, effect: InstanceEffect, occasion: Occasion) -> None:
+        """Starts it; its name says what it is, so a repetition finds it. Raises `SystemFaultError`."""
+        match effect:
+            case TakeSnapshot():
+                self.take_snapshot(effect, occasion)
+            case CloneDatabase():
+                self.start_clone(effect, occasion)
+            case _:
+                assert_never(effect)
+
+    def observe_restored(self, effect: InstanceEffect, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
+        """Snapshots and clones are kept, whatever becomes of the launch."""
+        match effect:
+            case TakeSnapshot():
+                detail = "the snapshot is kept"
+            case CloneDatabase():
+                detail = "the clone is kept; delete it by hand when nobody uses it"
+            case _:
+                assert_never(effect)
+        return Observation(standing=Standing.HOLDS, detail=detail)
+
+    def restore(self, effect: InstanceEffect, before: State, occasion: Occasion) -> None:  # noqa: B027  on purpose
+        """There is nothing to put back."""
 
 
 def moment_of(effect: CloneDatabase, system: str) -> datetime:

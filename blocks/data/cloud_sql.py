@@ -9,13 +9,12 @@ from typing import ClassVar, assert_never
 from prefect.blocks.core import Block
 from pydantic import AwareDatetime, Field, HttpUrl, JsonValue
 
-from blocks.data.cloning import KEPT, clone_name, moment_of, not_restorable, seen_clone
+from blocks.data.cloning import InstanceKeeper, clone_name, moment_of, not_restorable, seen_clone
 from blocks.endpoint import Endpoint
 from blocks.google_access import GoogleAccess
 from blocks.payloads import Payload, read
-from launch.effects.base import Effect
-from launch.effects.data import CloneDatabase, InstanceEffect, TakeSnapshot
-from launch.ports import Observation, Occasion, Standing, State
+from launch.effects.data import CloneDatabase, TakeSnapshot
+from launch.ports import Observation, Occasion, Standing
 from launch.probes.base import Probe
 from launch.probes.stores import LaunchSnapshot, RecoveryPoint
 from launch.readings import Reading, quantities
@@ -105,7 +104,7 @@ class _Newest(Payload):
     at: AwareDatetime | None = Field(default=None, alias="latestRecoveryTime")
 
 
-class CloudSql(GoogleAccess, Block):
+class CloudSql(InstanceKeeper, GoogleAccess, Block):
     """One database instance of Google Cloud SQL."""
 
     _block_type_name = "Cloud SQL"
@@ -118,7 +117,6 @@ class CloudSql(GoogleAccess, Block):
     scope: ClassVar[str] = "https://www.googleapis.com/auth/sqlservice.admin"
 
     answers: ClassVar[tuple[type[Probe], ...]] = (LaunchSnapshot, RecoveryPoint)
-    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot, CloneDatabase)
 
     url: str = Field(default="https://sqladmin.googleapis.com", description="Address of the API; before `/v1`.")
     project: str = Field(description="Id of the project.")
@@ -156,45 +154,15 @@ class CloudSql(GoogleAccess, Block):
             case _:
                 assert_never(probe)
 
-    def observe(self, effect: InstanceEffect, occasion: Occasion) -> Observation:
-        """Raises `SystemFaultError`."""
-        match effect:
-            case TakeSnapshot():
-                return self._snapshot_seen(occasion)
-            case CloneDatabase():
-                return self._clone_seen(effect)
-            case _:
-                assert_never(effect)
+    def take_snapshot(self, effect: TakeSnapshot, occasion: Occasion) -> None:
+        body: JsonValue = {
+            "instance": self.instance,
+            "description": _description(occasion),
+            "expiryTime": _stamp(occasion.now + timedelta(days=effect.keep_days)),
+        }
+        self._api.ask(_Operation, "POST", self._path("backups"), question="take a backup", json=body)
 
-    def apply(self, effect: InstanceEffect, occasion: Occasion) -> None:
-        """Starts it. Raises `SystemFaultError`."""
-        match effect:
-            case TakeSnapshot():
-                body: JsonValue = {
-                    "instance": self.instance,
-                    "description": _description(occasion),
-                    "expiryTime": _stamp(occasion.now + timedelta(days=effect.keep_days)),
-                }
-                self._api.ask(_Operation, "POST", self._path("backups"), question="take a backup", json=body)
-            case CloneDatabase():
-                self._clone(effect)
-            case _:
-                assert_never(effect)
-
-    def observe_restored(self, effect: InstanceEffect, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
-        """Backups and clones are kept, whatever becomes of the launch."""
-        match effect:
-            case TakeSnapshot():
-                return Observation(standing=Standing.HOLDS, detail="the backup is kept")
-            case CloneDatabase():
-                return KEPT
-            case _:
-                assert_never(effect)
-
-    def restore(self, effect: InstanceEffect, before: State, occasion: Occasion) -> None:
-        """There is nothing to put back."""
-
-    def _clone_seen(self, effect: CloneDatabase) -> Observation:
+    def clone_seen(self, effect: CloneDatabase) -> Observation:
         name = self._clone_name(moment_of(effect, self.named))
         # Asked for by its name, one that is not there is a missing right: HTTP 403.
         params = {"filter": f"name:{name}"}
@@ -207,7 +175,7 @@ class CloudSql(GoogleAccess, Block):
         why = self._why(name) if standing is Standing.FAILED else ""
         return seen_clone(name, found.state, standing, address=found.address, port=found.port, why=why)
 
-    def _clone(self, effect: CloneDatabase) -> None:
+    def start_clone(self, effect: CloneDatabase, occasion: Occasion) -> None:  # noqa: ARG002  its name says enough
         moment = moment_of(effect, self.named)
         if fault := not_restorable(self.named, moment, self._newest()):
             raise fault
@@ -249,7 +217,7 @@ class CloudSql(GoogleAccess, Block):
             if not page:
                 return
 
-    def _snapshot_seen(self, occasion: Occasion) -> Observation:
+    def snapshot_seen(self, occasion: Occasion) -> Observation:
         found = self._snapshot(occasion)
         if found is None:
             return Observation(standing=Standing.ABSENT, detail=f"there is no backup {_description(occasion)!r}")

@@ -11,11 +11,10 @@ from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
 from blocks.data.aws_access import AwsAccess, asking, missing
-from blocks.data.cloning import KEPT, clone_name, moment_of, not_restorable, seen_clone
-from launch.effects.base import Effect
-from launch.effects.data import CloneDatabase, InstanceEffect, TakeSnapshot
+from blocks.data.cloning import InstanceKeeper, clone_name, moment_of, not_restorable, seen_clone
+from launch.effects.data import CloneDatabase, TakeSnapshot
 from launch.errors import SystemFaultError
-from launch.ports import Observation, Occasion, Standing, State
+from launch.ports import Observation, Occasion, Standing
 from launch.probes.base import Probe
 from launch.probes.stores import FreeStorage, InstanceProbe, LaunchSnapshot, RecoveryPoint
 from launch.readings import Reading, quantities
@@ -33,7 +32,7 @@ _DEAD = {"failed", "restore-error", "storage-full", "inaccessible-encryption-cre
 _LONGEST_NAME = 63
 
 
-class DatabaseSnapshots(AwsAccess, Block):
+class DatabaseSnapshots(InstanceKeeper, AwsAccess, Block):
     """One database instance of Amazon RDS."""
 
     _block_type_name = "Database Snapshots"
@@ -46,7 +45,6 @@ class DatabaseSnapshots(AwsAccess, Block):
     )
 
     answers: ClassVar[tuple[type[Probe], ...]] = (FreeStorage, LaunchSnapshot, RecoveryPoint)
-    effects: ClassVar[tuple[type[Effect], ...]] = (TakeSnapshot, CloneDatabase)
 
     instance: str = Field(description="Identifier of the database instance.")
 
@@ -66,40 +64,7 @@ class DatabaseSnapshots(AwsAccess, Block):
             case _:
                 assert_never(probe)
 
-    def observe(self, effect: InstanceEffect, occasion: Occasion) -> Observation:
-        """Raises `SystemFaultError`."""
-        match effect:
-            case TakeSnapshot():
-                return self._snapshot_seen(occasion)
-            case CloneDatabase():
-                return self._clone_seen(effect)
-            case _:
-                assert_never(effect)
-
-    def apply(self, effect: InstanceEffect, occasion: Occasion) -> None:
-        """Starts it; its name says what it is, so a repetition finds it. Raises `SystemFaultError`."""
-        match effect:
-            case TakeSnapshot():
-                self._take_snapshot(effect, occasion)
-            case CloneDatabase():
-                self._clone(effect, occasion)
-            case _:
-                assert_never(effect)
-
-    def observe_restored(self, effect: InstanceEffect, before: State, occasion: Occasion) -> Observation:  # noqa: ARG002
-        """Snapshots and clones are kept, whatever becomes of the launch."""
-        match effect:
-            case TakeSnapshot():
-                return Observation(standing=Standing.HOLDS, detail="the snapshot is kept")
-            case CloneDatabase():
-                return KEPT
-            case _:
-                assert_never(effect)
-
-    def restore(self, effect: InstanceEffect, before: State, occasion: Occasion) -> None:
-        """There is nothing to put back."""
-
-    def _snapshot_seen(self, occasion: Occasion) -> Observation:
+    def snapshot_seen(self, occasion: Occasion) -> Observation:
         found = self._snapshot(occasion)
         if found is None:
             return Observation(standing=Standing.ABSENT, detail=f"there is no snapshot {self._name(occasion)}")
@@ -111,7 +76,7 @@ class DatabaseSnapshots(AwsAccess, Block):
             progress=found.get("PercentProgress", 0) / 100,
         )
 
-    def _take_snapshot(self, effect: TakeSnapshot, occasion: Occasion) -> None:
+    def take_snapshot(self, effect: TakeSnapshot, occasion: Occasion) -> None:
         until = (occasion.now + timedelta(days=effect.keep_days)).isoformat()
         tags = [{"Key": _DELETE_AFTER, "Value": until}, {"Key": "launch", "Value": occasion.launch}]
         try:
@@ -125,7 +90,7 @@ class DatabaseSnapshots(AwsAccess, Block):
             if not error.answer.startswith("DBSnapshotAlreadyExists"):
                 raise
 
-    def _clone_seen(self, effect: CloneDatabase) -> Observation:
+    def clone_seen(self, effect: CloneDatabase) -> Observation:
         name = clone_name(self.instance, moment_of(effect, "RDS"), longest=_LONGEST_NAME)
         try:
             found = self._described(name)
@@ -139,7 +104,7 @@ class DatabaseSnapshots(AwsAccess, Block):
             standing = Standing.FAILED
         return seen_clone(name, status, standing, address=endpoint.get("Address", ""), port=endpoint.get("Port", 0))
 
-    def _clone(self, effect: CloneDatabase, occasion: Occasion) -> None:
+    def start_clone(self, effect: CloneDatabase, occasion: Occasion) -> None:
         moment, source = moment_of(effect, "RDS"), self._described()
         if fault := not_restorable("RDS", moment, source.get("LatestRestorableTime")):
             raise fault
