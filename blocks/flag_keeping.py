@@ -47,13 +47,13 @@ class Given:
     """Share of those whom no rule names."""
 
     record: JsonValue
-    """The setting, as `put_back` takes it; two settings that serve the same have the same record."""
+    """The setting, as `put_back` takes it."""
 
     cohorts: Mapping[str, float | None] = field(default_factory=dict)
     """Share of each cohort that has a rule of its own."""
 
     others: int = 0
-    """Rules that name somebody in another way than by a cohort."""
+    """Rules that name somebody in another way than by a cohort, and give them something else than everybody."""
 
 
 class FlagKeeper(ABC):
@@ -74,23 +74,28 @@ class FlagKeeper(ABC):
         """What the flag gives now. Raises `SystemFaultError`."""
 
     @abstractmethod
-    def give(self, flag: str, percent: float, cohort: str) -> None:
+    def give(self, flag: str, percent: float, cohort: str, *, because: str) -> None:
         """Gives it to this share of a cohort, or of `EVERYBODY`, and switches it on. Raises `SystemFaultError`.
 
-        A flag that was off gives nothing to others by being switched on for a cohort.
+        A flag that was off gives nothing to others by being switched on for a cohort. `because` is for the service's
+        own history, where it keeps remarks.
         """
 
     @abstractmethod
-    def switch_off(self, flag: str) -> None:
+    def switch_off(self, flag: str, *, because: str) -> None:
         """Nobody gets it; rules and shares stay. Raises `SystemFaultError`."""
 
     @abstractmethod
-    def put_back(self, flag: str, record: JsonValue) -> None:
+    def put_back(self, flag: str, record: JsonValue, *, because: str) -> None:
         """Gives the flag a recorded setting, whatever it has now. Raises `SystemFaultError`."""
 
     @abstractmethod
     def members(self, segment: str) -> frozenset[str] | None:
         """Keys of those in the segment; None where it names them by conditions. Raises `SystemFaultError`."""
+
+    def alike(self, flag: str, one: JsonValue, other: JsonValue) -> bool:  # noqa: ARG002  for records that say more
+        """Whether two records of the flag serve the same."""
+        return one == other
 
     def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -122,28 +127,28 @@ class FlagKeeper(ABC):
             case _:
                 assert_never(effect)
 
-    def apply(self, effect: FlagEffect, occasion: Occasion) -> None:  # noqa: ARG002
+    def apply(self, effect: FlagEffect, occasion: Occasion) -> None:
         """Raises `SystemFaultError`."""
         match effect:
             case SetFlag():
-                self._set(effect.flag, FlagState(effect.state))
+                self._set(effect.flag, FlagState(effect.state), occasion.key)
             case SetFlagShare():
-                self.give(effect.flag, effect.percent, effect.cohort)
+                self.give(effect.flag, effect.percent, effect.cohort, because=occasion.key)
             case KillFlags():
-                each(effect.flags, self.switch_off)
+                each(effect.flags, lambda flag: self.switch_off(flag, because=occasion.key))
             case _:
                 assert_never(effect)
 
     def observe_restored(self, effect: FlagEffect, before: State, occasion: Occasion) -> Observation:
         """Raises `SystemFaultError`."""
         found = each(tuple(before), self.given)
-        other = [flag for flag, given in found.items() if given.record != before[flag]]
+        other = [flag for flag, given in found.items() if not self.alike(flag, given.record, before[flag])]
         told = f"not as it was: {', '.join(other)}" if other else f"{len(found)} flags are as they were"
         return self.observe(effect, occasion).model_copy(update={"standing": _standing(not other), "detail": told})
 
     def restore(self, effect: FlagEffect, before: State, occasion: Occasion) -> None:  # noqa: ARG002
         """Raises `SystemFaultError`."""
-        each(tuple(before), lambda flag: self.put_back(flag, before[flag]))
+        each(tuple(before), lambda flag: self.put_back(flag, before[flag], because=occasion.key))
 
     def unreadable(self, flag: str) -> PermanentFaultError:
         """The fault of a record that is no setting of a flag."""
@@ -154,16 +159,16 @@ class FlagKeeper(ABC):
             next_step="set the flag by hand; the ledger shows what was recorded",
         )
 
-    def _set(self, flag: str, wanted: FlagState) -> None:
+    def _set(self, flag: str, wanted: FlagState, because: str) -> None:
         match wanted:
             case FlagState.ON:
-                self.give(flag, 100, EVERYBODY)
+                self.give(flag, 100, EVERYBODY, because=because)
             case FlagState.OFF:
-                self.switch_off(flag)
+                self.switch_off(flag, because=because)
             case FlagState.PILOT_ONLY:
                 # In this order pilots who have it keep it.
-                self.give(flag, 100, self.pilot_segment)
-                self.give(flag, 0, EVERYBODY)
+                self.give(flag, 100, self.pilot_segment, because=because)
+                self.give(flag, 0, EVERYBODY, because=because)
             case FlagState.MIXED:
                 raise PermanentFaultError(
                     system=self.named,
@@ -177,7 +182,9 @@ class FlagKeeper(ABC):
     def _state(self, given: Given) -> FlagState:
         served = {cohort: share for cohort, share in given.cohorts.items() if share != 0}
         if given.everybody == 100:
-            return FlagState.ON
+            # A cohort that is left out has it not, though everybody else has.
+            whole = not given.others and all(share == 100 for share in given.cohorts.values())
+            return FlagState.ON if whole else FlagState.MIXED
         if given.everybody != 0 or given.others:
             return FlagState.MIXED if given.on else FlagState.OFF
         if not given.on or not served:

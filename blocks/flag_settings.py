@@ -111,14 +111,17 @@ class Flag(Payload):
         return self.share(setting.fallthrough if setting.on else Served(variation=setting.off_variation))
 
 
+def segment_of(rule: Rule) -> str | None:
+    """The segment of whose members, and of nobody else, the rule is."""
+    if len(rule.clauses) != 1 or rule.clauses[0].negate or rule.clauses[0].op != "segmentMatch":
+        return None
+    values = rule.clauses[0].values
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+
 def is_segment(rule: Rule, segment: str) -> bool:
     """Whether the rule is about exactly the members of this segment."""
-    return (
-        len(rule.clauses) == 1
-        and not rule.clauses[0].negate
-        and rule.clauses[0].op == "segmentMatch"
-        and rule.clauses[0].values == (segment,)
-    )
+    return segment_of(rule) == segment
 
 
 def segment_clause(segment: str, context_kind: str) -> JsonValue:

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import ClassVar
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, JsonValue, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, HttpUrl, JsonValue, SecretStr, ValidationError
 
 from blocks import wire
-from blocks.flag_exposure import is_killed, kill_instructions, kill_seen, share_instructions, share_seen
-from blocks.flag_settings import Flag, Setting, as_it_was, is_segment, same, segment_clause
+from blocks.flag_instructions import given, is_killed, kill_instructions, share_instructions
+from blocks.flag_keeping import FlagKeeper, Given
+from blocks.flag_settings import Flag, Setting, as_it_was, same
 from blocks.payloads import Payload, read
-from blocks.side_by_side import each
-from launch.effects.base import Effect
-from launch.effects.exposure import KillFlags, SetFlagShare
-from launch.effects.web import SetFlag
 from launch.errors import PermanentFaultError
-from launch.ports import Observation, Occasion, Standing, State
-from launch.probes.base import Probe
-from launch.probes.web_edges import FlagSegment, FlagStates
-from launch.readings import Quantity, Reading, quantities
 
 _SEMANTIC_PATCH = "application/json; domain-model=launchdarkly.semanticpatch"
-
-
-FlagEffect = SetFlag | SetFlagShare | KillFlags
-_RECORD: TypeAdapter[dict[str, Setting]] = TypeAdapter(dict[str, Setting])
-
-
-class _State(StrEnum):
-    ON = "on"
-    OFF = "off"
-    PILOT_ONLY = "pilot-only"
-    MIXED = "mixed"
 
 
 class _Environment(Payload):
@@ -45,7 +26,7 @@ class _Segment(Payload):
     included: tuple[str, ...] = ()
 
 
-class FeatureFlags(Block):
+class FeatureFlags(FlagKeeper, Block):
     """One environment of a LaunchDarkly project."""
 
     _block_type_name = "Feature Flags"
@@ -57,9 +38,6 @@ class FeatureFlags(Block):
         "`updateFallthrough`, `updateOffVariation`"
     )
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (FlagStates, FlagSegment)
-    effects: ClassVar[tuple[type[Effect], ...]] = (SetFlag, SetFlagShare, KillFlags)
-
     url: str = Field(default="https://app.launchdarkly.com", description="Base URL of the flag service.")
     token: SecretStr = Field(description="API access token with a writer role for this environment.")
     project: str = Field(description="Project key.")
@@ -68,129 +46,56 @@ class FeatureFlags(Block):
     context_kind: str = Field(default="tenant", description="Kind of context that segments hold, e.g. user or tenant.")
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
 
+    @property
+    def named(self) -> str:
+        return f"flags of {self.project}/{self.environment}"
+
     def check(self) -> str:
         """Proves that the environment can be read with this token. Raises `SystemFaultError`."""
         path = f"/api/v2/projects/{self.project}/environments/{self.environment}"
         question = "its environment"
-        read(_Environment, self._call("GET", path, question=question), system=self._named(), question=question)
+        read(_Environment, self._call("GET", path, question=question), system=self.named, question=question)
         return f"{self.url} takes the token for {self.project}/{self.environment}"
 
-    def answer(self, probe: FlagStates | FlagSegment, occasion: Occasion) -> Reading:
-        """Raises `SystemFaultError`."""
-        match probe:
-            case FlagStates():
-                states = {metric: self._state(self._read(key)) for metric, key in probe.flags.items()}
-                values = {metric: Quantity(value=state.value) for metric, state in states.items()}
-                return Reading(values=values, where=self._named(), at=occasion.now)
-            case FlagSegment():
-                return self._segment(probe, occasion)
-            case _:
-                assert_never(probe)
+    def given(self, flag: str) -> Given:
+        return given(*self._read(flag))
 
-    def observe(self, effect: FlagEffect, occasion: Occasion) -> Observation:  # noqa: ARG002 - flags have no age
-        """Raises `SystemFaultError`."""
-        match effect:
-            case SetFlag():
-                return self._seen(effect.flag, _State(effect.state))
-            case SetFlagShare():
-                flag = self._read(effect.flag)
-                return share_seen(effect, flag, self._setting(flag))
-            case KillFlags():
-                return kill_seen(effect, self._settings(effect.flags))
-            case _:
-                assert_never(effect)
+    def give(self, flag: str, percent: float, cohort: str, *, because: str) -> None:
+        found, setting = self._read(flag)
+        orders = share_instructions(found, setting, percent, cohort, self.context_kind)
+        self._patch(flag, orders, f"the order to set flag {flag} to {percent:g} % of {cohort or 'everybody'}", because)
 
-    def apply(self, effect: FlagEffect, occasion: Occasion) -> None:
-        """Raises `SystemFaultError`."""
-        match effect:
-            case SetFlag():
-                self._set(self._read(effect.flag), _State(effect.state), occasion)
-            case SetFlagShare():
-                flag = self._read(effect.flag)
-                whom = f"to {effect.percent:g} % of {effect.cohort or 'everybody'}"
-                orders = share_instructions(effect, flag, self._setting(flag), self.context_kind)
-                self._patch(flag.key, orders, f"the order to set flag {flag.key} {whom}", occasion)
-            case KillFlags():
-                each(effect.flags, lambda key: self._kill(key, occasion))
-            case _:
-                assert_never(effect)
+    def switch_off(self, flag: str, *, because: str) -> None:
+        found, setting = self._read(flag)
+        if not is_killed(found, setting):
+            self._patch(flag, kill_instructions(found, setting), f"the order to switch flag {flag} off", because)
 
-    def observe_restored(self, effect: FlagEffect, before: State, occasion: Occasion) -> Observation:
-        """Raises `SystemFaultError`."""
-        if isinstance(effect, SetFlag):
-            return self._seen(effect.flag, _State(str(before["state"])))
-        record = self._recorded(before)
-        found = self._settings(tuple(record))
-        other = [key for key, (_, setting) in found.items() if not same(setting, record[key])]
-        told = f"not as it was: {', '.join(other)}" if other else f"{len(found)} flags are as they were"
-        standing = Standing.ABSENT if other else Standing.HOLDS
-        return self.observe(effect, occasion).model_copy(update={"standing": standing, "detail": told})
+    def put_back(self, flag: str, record: JsonValue, *, because: str) -> None:
+        wanted = self._recorded(flag, record)
+        found, setting = self._read(flag)
+        if not same(setting, wanted):
+            self._patch(flag, as_it_was(found, wanted), f"the order to set flag {flag} as it was", because)
 
-    def restore(self, effect: FlagEffect, before: State, occasion: Occasion) -> None:
-        """Raises `SystemFaultError`."""
-        if isinstance(effect, SetFlag):
-            self._set(self._read(effect.flag), _State(str(before["state"])), occasion)
-            return
-        record = self._recorded(before)
-        each(tuple(record), lambda key: self._put_back(key, record[key], occasion))
+    def alike(self, flag: str, one: JsonValue, other: JsonValue) -> bool:
+        """Ids of rules that were made again are others."""
+        return same(self._recorded(flag, one), self._recorded(flag, other))
 
-    def _kill(self, key: str, occasion: Occasion) -> None:
-        flag = self._read(key)
-        setting = self._setting(flag)
-        if not is_killed(flag, setting):
-            self._patch(key, kill_instructions(flag, setting), f"the order to switch flag {key} off", occasion)
+    def members(self, segment: str) -> frozenset[str] | None:
+        question = f"who is in segment {segment}"
+        path = f"/api/v2/segments/{self.project}/{self.environment}/{segment}"
+        found = read(_Segment, self._call("GET", path, question=question), system=self.named, question=question)
+        return frozenset(found.included)
 
-    def _put_back(self, key: str, setting: Setting, occasion: Occasion) -> None:
-        flag = self._read(key)
-        if not same(self._setting(flag), setting):
-            self._patch(key, as_it_was(flag, setting), f"the order to set flag {key} as it was", occasion)
-
-    def _settings(self, keys: tuple[str, ...]) -> dict[str, tuple[Flag, Setting]]:
-        flags = each(keys, self._read)
-        return {key: (flag, self._setting(flag)) for key, flag in flags.items()}
-
-    def _recorded(self, before: State) -> dict[str, Setting]:
+    def _recorded(self, flag: str, record: JsonValue) -> Setting:
         try:
-            return _RECORD.validate_python(before)
+            return Setting.model_validate(record)
         except ValidationError as error:
-            raise PermanentFaultError(
-                system=self._named(),
-                question="put back the recorded flags",
-                answer="the record holds no settings by flag",
-                next_step="set the flags by hand; the ledger shows what was recorded",
-            ) from error
+            raise self.unreadable(flag) from error
 
-    def _seen(self, key: str, wanted: _State) -> Observation:
-        state = self._state(self._read(key))
-        return Observation(
-            standing=Standing.HOLDS if state is wanted else Standing.ABSENT,
-            state={"state": state.value},
-            detail=f"flag {key} is {state.value}",
-        )
-
-    def _set(self, flag: Flag, wanted: _State, occasion: Occasion) -> None:
-        everybody = flag.id_of(wanted is _State.ON)
-        if wanted is _State.MIXED or everybody is None:
-            raise PermanentFaultError(
-                system=self._named(),
-                question=f"the order to set flag {flag.key} {wanted.value}",
-                answer="not a boolean flag with such a state",
-                next_step="set it by hand in the flag service",
-            )
-        instructions: list[JsonValue] = [{"kind": "updateFallthroughVariationOrRollout", "variationId": everybody}]
-        if wanted is _State.OFF:
-            instructions.append({"kind": "turnFlagOff"})
-        else:
-            instructions.append({"kind": "turnFlagOn"})
-        if wanted is _State.PILOT_ONLY and not self._serves_pilots(flag):
-            clause = segment_clause(self.pilot_segment, self.context_kind)
-            instructions.append({"kind": "addRule", "clauses": [clause], "variationId": flag.id_of(value=True)})
-        self._patch(flag.key, instructions, f"the order to set flag {flag.key} {wanted.value}", occasion)
-
-    def _patch(self, key: str, instructions: list[JsonValue], question: str, occasion: Occasion) -> None:
+    def _patch(self, key: str, instructions: list[JsonValue], question: str, because: str) -> None:
         if not instructions:
             raise PermanentFaultError(
-                system=self._named(),
+                system=self.named,
                 question=question,
                 answer="not a boolean flag",
                 next_step="set it by hand in the flag service",
@@ -200,54 +105,22 @@ class FeatureFlags(Block):
             f"/api/v2/flags/{self.project}/{key}",
             question=question,
             headers={"Content-Type": _SEMANTIC_PATCH},
-            json={"environmentKey": self.environment, "comment": occasion.key, "instructions": instructions},
+            json={"environmentKey": self.environment, "comment": because, "instructions": instructions},
         )
 
-    def _state(self, flag: Flag) -> _State:
-        setting = self._setting(flag)
-        if not setting.on:
-            return _plain(flag.value(setting.off_variation))
-        everybody = _plain(flag.value(setting.fallthrough.variation))
-        if not setting.rules:
-            return everybody
-        if everybody is _State.ON and all(flag.value(rule.variation) is True for rule in setting.rules):
-            return _State.ON
-        if everybody is _State.OFF and len(setting.rules) == 1 and self._serves_pilots(flag):
-            return _State.PILOT_ONLY
-        return _State.MIXED
-
-    def _serves_pilots(self, flag: Flag) -> bool:
-        rules = self._setting(flag).rules
-        return any(flag.value(rule.variation) is True and is_segment(rule, self.pilot_segment) for rule in rules)
-
-    def _setting(self, flag: Flag) -> Setting:
+    def _read(self, key: str) -> tuple[Flag, Setting]:
+        question = f"the state of flag {key}"
+        path = f"/api/v2/flags/{self.project}/{key}?env={self.environment}"
+        flag = read(Flag, self._call("GET", path, question=question), system=self.named, question=question)
         setting = flag.environments.get(self.environment)
         if setting is None:
             raise PermanentFaultError(
-                system=self._named(),
-                question=f"the state of flag {flag.key}",
+                system=self.named,
+                question=question,
                 answer="no such environment",
                 next_step="check `environment` of the flags block",
             )
-        return setting
-
-    def _segment(self, probe: FlagSegment, occasion: Occasion) -> Reading:
-        question = f"who is in segment {self.pilot_segment}"
-        path = f"/api/v2/segments/{self.project}/{self.environment}/{self.pilot_segment}"
-        segment = read(_Segment, self._call("GET", path, question=question), system=self._named(), question=question)
-        state = self._state(self._read(probe.flag))
-        left_out = [tenant for tenant in probe.tenants if tenant not in segment.included]
-        return Reading(
-            values=quantities("tenants", tenants_enabled=_enabled(state, len(probe.tenants), len(left_out))),
-            where=f"flag {probe.flag} of {self._named()}",
-            at=occasion.now,
-            evidence=f"{state.value}; not in the segment: {', '.join(left_out) or 'none'}"[:256],
-        )
-
-    def _read(self, key: str) -> Flag:
-        question = f"the state of flag {key}"
-        path = f"/api/v2/flags/{self.project}/{key}?env={self.environment}"
-        return read(Flag, self._call("GET", path, question=question), system=self._named(), question=question)
+        return flag, setting
 
     def _call(
         self,
@@ -265,31 +138,9 @@ class FeatureFlags(Block):
                 client,
                 method,
                 path,
-                system=self._named(),
+                system=self.named,
                 question=question,
                 json=json,
                 headers=headers,
                 needs=self.needs,
             )
-
-    def _named(self) -> str:
-        return f"flags of {self.project}/{self.environment}"
-
-
-def _plain(value: JsonValue) -> _State:
-    if value is True:
-        return _State.ON
-    return _State.OFF if value is False else _State.MIXED
-
-
-def _enabled(state: _State, tenants: int, left_out: int) -> int | None:
-    """For how many tenants the flag is on; None for a mixed flag, whose rules only the flag service can evaluate."""
-    match state:
-        case _State.ON:
-            return tenants
-        case _State.PILOT_ONLY:
-            return tenants - left_out
-        case _State.OFF:
-            return 0
-        case _State.MIXED:
-            return None

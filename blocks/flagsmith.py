@@ -128,7 +128,7 @@ class Flagsmith(FlagKeeper, Block):
         """What the flag gives. Segments are asked for only where it has overrides."""
         return given(self._setting(flag))
 
-    def give(self, flag: str, percent: float, cohort: str) -> None:
+    def give(self, flag: str, percent: float, cohort: str, *, because: str) -> None:  # noqa: ARG002  it keeps none
         setting = self._setting(flag)
         if cohort == EVERYBODY:
             self._give_everybody(flag, setting, percent)
@@ -143,7 +143,7 @@ class Flagsmith(FlagKeeper, Block):
         self._override(setting, segment.id, on=percent == 100)
         self._put_shares_last(flag)
 
-    def switch_off(self, flag: str) -> None:
+    def switch_off(self, flag: str, *, because: str) -> None:  # noqa: ARG002
         setting = self._setting(flag)
         self._turn(setting.default, on=False, now=setting.enabled)
         for override in setting.overrides:
@@ -151,7 +151,7 @@ class Flagsmith(FlagKeeper, Block):
         for state, on in setting.identities.items():
             self._turn(state, on=False, now=on)
 
-    def put_back(self, flag: str, record: JsonValue) -> None:
+    def put_back(self, flag: str, record: JsonValue, *, because: str) -> None:  # noqa: ARG002
         try:
             wanted = _Recorded.model_validate(record)
         except ValidationError as error:

@@ -132,7 +132,7 @@ def given(setting: Setting) -> Given:
         everybody=_everybody(setting),
         record=record(setting),
         cohorts=cohorts,
-        others=sum(setting.identities.values()),
+        others=sum(on is not setting.enabled for on in setting.identities.values()),
     )
 
 

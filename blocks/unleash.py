@@ -122,7 +122,7 @@ class Unleash(FlagKeeper, Block):
         named = any(strategy.segments for strategy in setting.strategies)
         return given(setting, {one.id: one.name for one in self._segments()} if named else {})
 
-    def give(self, flag: str, percent: float, cohort: str) -> None:
+    def give(self, flag: str, percent: float, cohort: str, *, because: str) -> None:  # noqa: ARG002  it keeps none
         whom = f"{percent:g} % of {cohort or 'everybody'}"
         order = f"the order to set flag {flag} to {whom}"
         if percent != int(percent):
@@ -147,11 +147,11 @@ class Unleash(FlagKeeper, Block):
         if not setting.enabled:
             self._switch(flag, on=True)
 
-    def switch_off(self, flag: str) -> None:
+    def switch_off(self, flag: str, *, because: str) -> None:  # noqa: ARG002
         if self._setting(flag).enabled:
             self._switch(flag, on=False)
 
-    def put_back(self, flag: str, record: JsonValue) -> None:
+    def put_back(self, flag: str, record: JsonValue, *, because: str) -> None:  # noqa: ARG002
         try:
             wanted = Recorded.model_validate(record)
         except ValidationError as error:

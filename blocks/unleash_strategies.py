@@ -101,7 +101,8 @@ def given(setting: Setting, segments: Mapping[int, str]) -> Given:
         for number in dict.fromkeys(one.segment for one in active)
         if number is not None and number in segments
     }
-    others = sum(not one.for_all and one.segment not in segments for one in active)
+    # Whoever one strategy lets in has it: to everybody nothing can be added.
+    others = 0 if everybody == 100 else sum(not one.for_all and one.segment not in segments for one in active)
     return Given(on=True, everybody=everybody, record=record, cohorts=cohorts, others=others)
 
 

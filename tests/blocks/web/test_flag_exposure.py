@@ -158,5 +158,5 @@ def test_an_unknown_flag_is_one_sentence(world, block):
 
 
 def test_a_record_without_settings_is_refused(world, block):
-    with pytest.raises(PermanentFaultError, match="set the flags by hand"):
+    with pytest.raises(PermanentFaultError, match="set the flag by hand"):
         block.restore(share(10), {FLAG: 3}, world.occasion)

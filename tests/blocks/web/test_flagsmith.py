@@ -129,6 +129,19 @@ def test_a_cohort_that_is_left_out_is_left_out_of_a_share_too(block, part) -> No
     assert len(having(part, MANY)) > 350
 
 
+def test_a_flag_that_is_on_but_for_a_cohort_is_not_on(block) -> None:
+    do(block, state("on"), share(0, "guests"))
+    seen = block.answer(FlagStates(ask="flag-states", of="flags", flags={"player": FLAG}), OCCASION)
+    assert seen.values["player"].value == "mixed"
+    assert block.observe(state("on"), OCCASION).standing is Standing.ABSENT
+
+
+def test_a_flag_that_is_on_but_for_an_identity_is_not_on(block, part) -> None:
+    part.add_identity(next(iter(part.features)), enabled=False)
+    block.apply(state("on"), OCCASION)
+    assert block.observe(state("on"), OCCASION).standing is Standing.ABSENT
+
+
 def test_part_of_a_cohort_is_a_segment_of_its_own(block) -> None:
     with pytest.raises(PermanentFaultError, match=r"make a segment of 20 % of guests"):
         block.apply(share(20, "guests"), OCCASION)
