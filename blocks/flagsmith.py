@@ -12,11 +12,15 @@ from blocks.endpoint import Endpoint
 from blocks.flag_keeping import EVERYBODY, FlagKeeper, Given
 from blocks.flagsmith_segments import SPLIT, Override, Segment, Setting, given
 from blocks.payloads import Payload
+from blocks.wire import answer_fault
 from launch.errors import PermanentFaultError
 
 _PAGES = 50
 _PAGE_SIZE = 100
 _SHARE_SEGMENT = "tminus-share"
+_INVALID, _MISSING = 400, 404
+_SUCCESS_OR_INVALID = frozenset({*range(200, 300), _INVALID})
+_SUCCESS_OR_MISSING = frozenset({*range(200, 300), _MISSING})
 
 
 class _Environment(Payload):
@@ -140,7 +144,7 @@ class Flagsmith(FlagKeeper, Block):
                 f"make a segment of {percent:g} % of {cohort} in Flagsmith, and name it as the cohort",
             )
         segment = self._segment_named(cohort)
-        self._override(setting, segment.id, on=percent == 100)
+        self._override(flag, setting, segment.id, on=percent == 100)
         self._put_shares_last(flag)
 
     def switch_off(self, flag: str, *, because: str) -> None:  # noqa: ARG002
@@ -166,7 +170,7 @@ class Flagsmith(FlagKeeper, Block):
         for one in wanted.overrides:
             if one.share is not None:
                 self._split(one.segment, one.share)
-            self._override(setting, one.segment, on=one.enabled)
+            self._override(flag, setting, one.segment, on=one.enabled)
         self._order(setting.feature, [one.segment for one in wanted.overrides])
         for state, on in setting.identities.items():
             self._turn(state, on=wanted.identities.get(state, on), now=on)
@@ -186,7 +190,7 @@ class Flagsmith(FlagKeeper, Block):
         mine, *more = setting.share or (None,)
         segment = mine.segment.id if mine is not None else self._share_segment(setting.feature, flag, percent)
         self._split(segment, percent)
-        self._override(setting, segment, on=True)
+        self._override(flag, setting, segment, on=True)
         for override in more:
             if override is not None:
                 self._drop(override)
@@ -225,18 +229,30 @@ class Flagsmith(FlagKeeper, Block):
                 body["feature"] = found.feature
             self._ask(Segment, "PUT", path, question, body)
 
-    def _override(self, setting: Setting, segment: int, *, on: bool) -> None:
-        there = setting.of(segment)
+    def _override(self, flag: str, setting: Setting, segment: int, *, on: bool) -> None:
+        there = setting.of(segment) or self._new_override(flag, setting.feature, segment, on=on)
         if there is not None:
             self._turn(there.state, on=on, now=there.enabled)
-            return
+
+    def _new_override(self, flag: str, feature: int, segment: int, *, on: bool) -> Override | None:
+        """None if it was made; the one that somebody else made at the same moment, of which there may not be two."""
         body: JsonValue = {"enabled": on, "feature_segment": {"segment": segment}, "feature_state_value": {}}
-        path = f"environments/{self.environment}/features/{setting.feature}/create-segment-override/"
-        self._ask(_Made, "POST", path, f"an override for segment {segment}", body)
+        path = f"/api/v1/environments/{self.environment}/features/{feature}/create-segment-override/"
+        question = f"an override for segment {segment}"
+        response = self._api.send("POST", path, question=question, json=body, ok=_SUCCESS_OR_INVALID)
+        if response.status_code != _INVALID:
+            return None
+        found = self._setting(flag).of(segment)
+        if found is None:
+            raise answer_fault(response, system=self.named, question=question, needs=self.needs)
+        return found
 
     def _drop(self, override: Override) -> None:
         path = f"/api/v1/features/feature-segments/{override.link}/"
-        self._api.send("DELETE", path, question=f"the override of segment {override.segment.name}")
+        # One that is not there any more was dropped by somebody else: that is what is wanted.
+        self._api.send(
+            "DELETE", path, question=f"the override of segment {override.segment.name}", ok=_SUCCESS_OR_MISSING
+        )
 
     def _turn(self, state: int, *, on: bool, now: bool) -> None:
         if on is not now:
@@ -350,11 +366,7 @@ class Flagsmith(FlagKeeper, Block):
         return PermanentFaultError(system=self.named, question=question, answer=answer, next_step=next_step)
 
 
-class _Made(Payload):
-    id: int
-
-
-Q = TypeVar("Q", _Environment, _State, _Made, Segment)
+Q = TypeVar("Q", _Environment, _State, Segment)
 
 
 def _split_rules(percent: float) -> JsonValue:

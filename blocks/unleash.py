@@ -24,6 +24,9 @@ _RIGHTS = (
     "DELETE_FEATURE_STRATEGY",
 )
 _ADMIN = "ADMIN"
+_FORBIDDEN, _MISSING = 403, 404
+_SUCCESS = frozenset(range(200, 300))
+_SUCCESS_OR_MISSING = _SUCCESS | {_MISSING}
 _RIGHT = re.compile(r"[A-Z_]{3,60}")
 
 
@@ -169,7 +172,7 @@ class Unleash(FlagKeeper, Block):
                 self._call("POST", f"{self._strategies(flag)}", order, strategy.body())
         # Last: a flag without strategies is switched off by Unleash itself.
         for strategy in left:
-            self._call("DELETE", f"{self._strategies(flag)}/{strategy.id}", order)
+            self._drop(flag, strategy, order)
         if wanted.enabled and not setting.enabled:
             self._switch(flag, on=True)
 
@@ -198,7 +201,11 @@ class Unleash(FlagKeeper, Block):
             self._call("PUT", f"{self._strategies(flag)}/{kept.id}", order, wanted.body())
         for strategy in mine:
             if strategy is not kept:
-                self._call("DELETE", f"{self._strategies(flag)}/{strategy.id}", order)
+                self._drop(flag, strategy, order)
+
+    def _drop(self, flag: str, strategy: Strategy, order: str) -> None:
+        """One that is not there any more was dropped by somebody else: that is what is wanted."""
+        self._call("DELETE", f"{self._strategies(flag)}/{strategy.id}", order, ok=_SUCCESS_OR_MISSING)
 
     def _switch(self, flag: str, *, on: bool) -> None:
         word = "on" if on else "off"
@@ -254,7 +261,9 @@ class Unleash(FlagKeeper, Block):
     def _strategies(self, flag: str) -> str:
         return f"{self._environment(flag)}/strategies"
 
-    def _call(self, method: str, path: str, question: str, json: JsonValue = None) -> httpx.Response:
+    def _call(
+        self, method: str, path: str, question: str, json: JsonValue = None, *, ok: frozenset[int] = _SUCCESS
+    ) -> httpx.Response:
         # Unleash takes the bare token, without a scheme.
         authorized = {"Authorization": self.token.get_secret_value()}
         with wire.client(self.url, timeout_seconds=self.timeout_seconds, headers=authorized) as client:
@@ -265,17 +274,13 @@ class Unleash(FlagKeeper, Block):
                 system=self.named,
                 question=question,
                 json=json,
-                ok=_SUCCESS_OR_FORBIDDEN,
+                ok=ok | {_FORBIDDEN},
             )
         if response.status_code == _FORBIDDEN:
             raise wire.answer_fault(
                 response, system=self.named, question=question, needs=_named_right(response) or self.needs
             )
         return response
-
-
-_FORBIDDEN = 403
-_SUCCESS_OR_FORBIDDEN = frozenset({*range(200, 300), _FORBIDDEN})
 
 
 def _named_right(response: httpx.Response) -> str:

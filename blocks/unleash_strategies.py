@@ -74,10 +74,11 @@ class Setting(Payload):
     strategies: tuple[Strategy, ...] = ()
 
     def record(self) -> JsonValue:
-        """What it serves; strategies that came back have new ids and places."""
+        """What it serves: strategies that came back have new ids and places, and the same one twice serves no more."""
         served = [strategy.model_dump(mode="json", by_alias=True, exclude={"id"}) for strategy in self.strategies]
         plain = [{name: value for name, value in fields.items() if name != "sortOrder"} for fields in served]
-        return {"enabled": self.enabled, "strategies": sorted(plain, key=str)}
+        distinct = {str(fields): fields for fields in plain}
+        return {"enabled": self.enabled, "strategies": [distinct[text] for text in sorted(distinct)]}
 
 
 class Recorded(Payload):

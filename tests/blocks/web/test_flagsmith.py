@@ -181,6 +181,24 @@ def test_what_was_there_comes_back(block, part, before, after) -> None:
     assert having(part, whom) == had
 
 
+@pytest.mark.parametrize("before", [(share(0),), (share(30),), (share(100, "guests"), share(20))])
+def test_two_undos_of_one_flag_at_the_same_moment_do_not_fail_each_other(block, part, monkeypatch, before) -> None:
+    """As when two steps of a rollout are taken back side by side: both have read what only one of them finds to do."""
+    do(block, *before)
+    recorded = block.observe(share(0), OCCASION).state
+    do(block, share(0), share(0, "pilot-tenants"), share(50) if before == (share(0),) else share(100))
+    read = block._setting(FLAG)
+    block.restore(share(0), recorded, OCCASION)
+    settled, links = block.observe(share(0), OCCASION), len(part.links)
+    late = [read]
+    fresh = Flagsmith._setting
+    monkeypatch.setattr(Flagsmith, "_setting", lambda self, flag: late.pop() if late else fresh(self, flag))
+    block.restore(share(0), recorded, OCCASION)
+    assert late == []
+    assert block.observe(share(0), OCCASION) == settled
+    assert len(part.links) == links
+
+
 def test_all_flags_are_killed_for_single_identities_too_and_twice_is_once(block, part) -> None:
     kill = KillFlags(do="kill-flags", on="flags", flags=(FLAG, "offline-mode"))
     alone = part.add_identity(next(iter(part.features)), enabled=True)

@@ -149,6 +149,23 @@ def test_what_was_there_comes_back(block, server, flag, before, effect) -> None:
     assert [server.is_on(flag, user) for user in (*BETA, *USERS[:5])] == served
 
 
+@pytest.mark.parametrize("before", [(share("x", 0),), (share("x", 30),), (share("x", 100, "beta"), share("x", 20))])
+def test_two_undos_of_one_flag_at_the_same_moment_do_not_fail_each_other(block, flag, monkeypatch, before) -> None:
+    """As when two steps of a rollout are taken back side by side: both have read what only one of them finds to do."""
+    for effect in before:
+        block.apply(effect.model_copy(update={"flag": flag}), OCCASION)
+    undo, other = share(flag, 0), share(flag, 50) if len(before) == 1 else share(flag, 100, "pilots")
+    recorded = block.observe(undo, OCCASION).state
+    block.apply(other, OCCASION)
+    block.apply(share(flag, 100), OCCASION)
+    late, fresh = [block._setting(flag)], Unleash._setting
+    block.restore(undo, recorded, OCCASION)
+    monkeypatch.setattr(Unleash, "_setting", lambda self, name: late.pop() if late else fresh(self, name))
+    block.restore(undo, recorded, OCCASION)
+    assert late == []
+    assert block.observe_restored(undo, recorded, OCCASION).standing is Standing.HOLDS
+
+
 def test_a_restore_is_not_done_before_it_is(block, flag) -> None:
     was = block.observe(share(flag, 50), OCCASION)
     block.apply(share(flag, 50), OCCASION)
