@@ -24,7 +24,9 @@ from sandbox.parts.load_balancer import LoadBalancerPart
 from sandbox.parts.loki import Loki
 from sandbox.parts.mail import MailPart
 from sandbox.parts.mesh import MeshPart
+from sandbox.parts.monitors import MonitorsPart
 from sandbox.parts.network import NetworkPart
+from sandbox.parts.opsgenie import OpsgeniePart
 from sandbox.parts.pagerduty import PagerDutyPart
 from sandbox.parts.partners import PartnersPart
 from sandbox.parts.product_site import ProductSite
@@ -40,6 +42,7 @@ from sandbox.parts.synthetics import Synthetics
 from sandbox.parts.tickets import TicketsPart
 from sandbox.parts.tls_endpoint import TlsPart
 from sandbox.parts.tracing import Tracing
+from sandbox.parts.trackers import TrackersPart
 from sandbox.parts.trials import TrialsPart
 from sandbox.parts.weights import WeightsPart
 from sandbox.world import Part
@@ -124,6 +127,9 @@ PARTS: Mapping[str, Behind] = {
     "slack": Behind(("slack-chat/sandbox-war-room",), lambda _: SlackPart()),
     "statuspage": Behind(("statuspage/sandbox-statuspage",), lambda _: StatuspagePart()),
     "pagerduty": Behind(("pagerduty/sandbox-pagerduty",), lambda _: PagerDutyPart()),
+    "opsgenie": Behind(("opsgenie/sandbox-opsgenie",), lambda _: OpsgeniePart()),
+    "monitors": Behind(("pingdom/sandbox-pingdom", "uptime-robot/sandbox-uptime-robot"), lambda _: MonitorsPart()),
+    "trackers": Behind(("jira/sandbox-jira", "github-issues/sandbox-issues"), lambda _: TrackersPart()),
     "mail": Behind(("brevo/sandbox-mail", "smtp-relay/sandbox-mail-relay"), lambda _: MailPart()),
     "tickets": Behind(("zendesk/sandbox-support-desk",), lambda _: TicketsPart()),
     "publishing": Behind(("confluence/sandbox-wiki", "linkedin/sandbox-linkedin"), lambda _: PublishingPart()),
