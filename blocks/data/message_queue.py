@@ -1,20 +1,23 @@
-"""RabbitMQ through its management API: what is declared, where dead letters go, who waits for confirms."""
+"""RabbitMQ: what is declared, where dead letters go and who waits for confirms; and one test message."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import ClassVar, TypeVar
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeVar, assert_never
 from urllib.parse import quote
 
 from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, JsonValue, RootModel, SecretStr
+from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, RootModel, SecretStr
 
+from blocks.data.publishing_trial import place, publish
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
+from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import QueueTopology
+from launch.probes.data import PublishConfirm, QueueProbe, QueueTopology
 from launch.readings import Reading, quantities
 
 _DEAD_LETTER_ARGUMENT, _DEAD_LETTER_POLICY = "x-dead-letter-exchange", "dead-letter-exchange"
@@ -75,15 +78,23 @@ class MessageQueue(Block):
     _block_type_slug = "message-queue"
     _description = "RabbitMQ's management HTTP API; the user needs the tag `monitoring`."
     _documentation_url = HttpUrl("https://www.rabbitmq.com/docs/management")
-    needs: ClassVar[str] = "a user with the tag `monitoring` on one virtual host"
+    needs: ClassVar[str] = (
+        "a user with the tag `monitoring` on one virtual host; another with write on one exchange, if a message is "
+        "published"
+    )
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (QueueTopology,)
+    answers: ClassVar[tuple[type[Probe], ...]] = (QueueTopology, PublishConfirm)
 
     url: str = Field(description="Base URL of the management plug-in, e.g. https://rabbitmq.teei.internal:15671.")
     user: str = Field(description="Management user.")
     password: SecretStr = Field(description="Password of the user.")
     virtual_host: str = Field(default="/", description="Virtual host of the product.")
+    amqp_url: SecretStr | None = Field(
+        default=None,
+        description="amqps://user:password@host/vhost of an account that may publish, if a test message is asked for.",
+    )
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for any one step of an exchange.")
+    _clock: Callable[[], float] = PrivateAttr(default=time.monotonic)
 
     def check(self) -> str:
         """Proves that the API takes the user and shows the virtual host. Raises `SystemFaultError`."""
@@ -91,8 +102,42 @@ class MessageQueue(Block):
         exchanges = self._ask(_Exchanges, f"/api/exchanges/{quote(self.virtual_host, safe='')}").root
         return f"RabbitMQ shows {user.name} {len(exchanges)} exchanges in {self.virtual_host}"
 
-    def answer(self, probe: QueueTopology, occasion: Occasion) -> Reading:
+    def answer(self, probe: QueueProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
+        match probe:
+            case QueueTopology():
+                return self._topology(probe, occasion)
+            case PublishConfirm():
+                return self._publish(probe, occasion)
+            case _:
+                assert_never(probe)
+
+    def _publish(self, probe: PublishConfirm, occasion: Occasion) -> Reading:
+        if self.amqp_url is None:
+            raise PermanentFaultError(
+                system="RabbitMQ",
+                question="whether a message is confirmed",
+                answer="no account to publish with",
+                next_step="fill in `amqp_url` of the system's block",
+            )
+        trial = publish(
+            self.amqp_url,
+            exchange=probe.exchange,
+            routing_key=probe.routing_key,
+            body=f"Test of launch {occasion.launch} at {occasion.now.isoformat()}; nobody has to do anything.".encode(),
+            key=f"{occasion.launch}/{occasion.now.isoformat()}",
+            timeout_seconds=self.timeout_seconds,
+            clock=self._clock,
+        )
+        time_ms = None if trial.seconds is None else 1000 * trial.seconds
+        return Reading(
+            values=quantities("", publish_confirmed=trial.confirmed, publish_routed=trial.routed)
+            | quantities("ms", confirm_time=time_ms),
+            where=place(self.amqp_url),
+            at=occasion.now,
+        )
+
+    def _topology(self, probe: QueueTopology, occasion: Occasion) -> Reading:
         host = quote(self.virtual_host, safe="")
         exchanges = {found.name for found in self._ask(_Exchanges, f"/api/exchanges/{host}").root}
         queues = {found.name: found for found in self._ask(_Queues, f"/api/queues/{host}").root}

@@ -174,6 +174,21 @@ class ServiceSettings(Probe):
         return frozenset(self.values)
 
 
+class PublishConfirm(Probe):
+    """Publishes one test message and waits for the broker's word: a real publish, so name a queue for tests.
+
+    `publish_confirmed`: whether the broker took it over, `publish_routed`: whether it reached a queue, `confirm_time`
+    in ms. The message is persistent, says in its header `tminus-test` what it is, and stays until somebody consumes
+    it. Source: publisher confirms of RabbitMQ.
+    """
+
+    yields: ClassVar[frozenset[str] | None] = frozenset({"publish_confirmed", "publish_routed", "confirm_time"})
+
+    ask: Literal["publish-confirm"]
+    exchange: str = Field(description="Name of the exchange; empty for the default one, whose keys are queues.")
+    routing_key: Text
+
+
 class TopicHealth(Probe):
     """Whether Kafka topics are there, led and replicated.
 
@@ -233,7 +248,8 @@ DatabaseProbe = Replication | SqlValues | ConnectionPool | QueryTimes
 DumpProbe = DatabaseDump | RestoreRehearsal
 MigrationProbe = MigrationStatus | MigrationRevert
 CacheProbe = RedisSettings | CachedKeys | CacheLookups
+QueueProbe = QueueTopology | PublishConfirm
 KafkaProbe = TopicHealth | ConsumerLag
 DataProbe = (
-    DatabaseProbe | DumpProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueTopology | KafkaProbe | StoreProbe
+    DatabaseProbe | DumpProbe | MigrationProbe | CacheProbe | ServiceSettings | QueueProbe | KafkaProbe | StoreProbe
 )

@@ -16,6 +16,7 @@ from launch.effects.data import WarmCache
 from launch.effects.platform import AwaitRollout
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 from launch.ports import Observation, Standing
+from launch.probes.data import PublishConfirm
 from launch.probes.stores import AssetHeaders
 from launch.probes.web_edges import ApiKeys, TlsCertificate
 from launch.readings import Reading
@@ -66,6 +67,7 @@ PASSED_ANYWAY = {
 WAITS_ONLY = {AwaitRollout}
 ELSEWHERE = {
     TlsCertificate: "a handshake with the product, before cert-manager is asked: tests/blocks/web/test_edges.py",
+    PublishConfirm: "over AMQP: tests/blocks/data/test_rabbit.py",
     WarmCache: "what is cached is seen in Redis: tests/contracts/test_other_wires.py",
 }
 

@@ -15,7 +15,15 @@ from launch.plan import Threshold
 from launch.plan_walk import items, walk
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.data import CacheLookups, ConsumerLag, DatabaseDump, QueryTimes, RestoreRehearsal, TopicHealth
+from launch.probes.data import (
+    CacheLookups,
+    ConsumerLag,
+    DatabaseDump,
+    PublishConfirm,
+    QueryTimes,
+    RestoreRehearsal,
+    TopicHealth,
+)
 from launch.probes.observability import FiringAlerts, MonitorsUp
 from launch.probes.web import BurstLimit, EventStream
 from launch.release import Release
@@ -68,6 +76,10 @@ UNASKED: dict[type[Probe], Question] = {
     EventStream: Question(
         EventStream(ask="event-stream", of="site", url="https://api.teei.io/v1/events", listen=timedelta(seconds=1)),
         (Threshold(metric="longest_silence", comparator="<=", value=30, unit="s"),),
+    ),
+    PublishConfirm: Question(
+        PublishConfirm(ask="publish-confirm", of="queue", exchange="reports", routing_key="launch-test"),
+        (Threshold(metric="publish_confirmed", comparator="==", value=True),),
     ),
     TopicHealth: Question(
         TopicHealth(ask="topic-health", of="kafka", topics=("orders",)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,9 +14,10 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.data.message_queue import MessageQueue
-from launch.errors import PermanentFaultError
-from launch.probes.data import QueueTopology
+from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
+from launch.probes.data import PublishConfirm, QueueTopology
 from tests.blocks.data.rabbit import PASSWORD, USER, rabbit
+from tests.fakes.scripted_wire import wire
 from tests.fakes.verbs import OCCASION
 
 pytestmark = pytest.mark.integration
@@ -29,6 +32,7 @@ class Broker:
 
     def __init__(self, url: str, amqp: int) -> None:
         self.url = url
+        self.amqp = amqp
         self.admin = httpx.Client(base_url=url, auth=(USER, PASSWORD))
         credentials = pika.PlainCredentials(USER, PASSWORD)
         self.connection = pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", amqp, credentials=credentials))
@@ -59,6 +63,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         broker.put("policies/%2F/dead", **{"pattern": "^by-policy$", "definition": definition, "apply-to": "queues"})
         broker.put("users/watcher", password="watching", tags="monitoring")
         broker.put("permissions/%2F/watcher", configure="^$", write="^$", read=".*")
+        broker.put("queues/%2F/launch-tests", durable=True)
+        broker.admin.post("/api/bindings/%2F/e/reports/q/launch-tests", json={"routing_key": "launch-test"})
+        broker.put("users/publisher", password="publishing", tags="")
+        broker.put("permissions/%2F/publisher", configure="^$", write="^(reports|amq.default)$", read="^$")
         broker.put("users/nobody", password="nothing", tags="")
         yield broker
 
@@ -111,3 +119,85 @@ def test_a_user_without_the_tag_is_told_the_missing_right(broker) -> None:
     wrong = MessageQueue(url=broker.url, user="watcher", password=SecretStr("wrong"))
     with pytest.raises(PermanentFaultError, match="401"):
         wrong.check()
+
+
+def publishing(broker: Broker, *, account: str = "publisher:publishing", host: str = "%2F") -> MessageQueue:
+    amqp = SecretStr(f"amqp://{account}@127.0.0.1:{broker.amqp}/{host}")
+    block = MessageQueue(url=broker.url, user="watcher", password=SecretStr("watching"), amqp_url=amqp)
+    moments = iter((10.0, 10.25))
+    block._clock = lambda: next(moments)
+    return block
+
+
+def message(exchange: str, key: str) -> PublishConfirm:
+    return PublishConfirm(ask="publish-confirm", of="queue", exchange=exchange, routing_key=key)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "key", "routed"),
+    [("reports", "launch-test", True), ("", "launch-tests", True), ("reports", "x", False)],
+)
+def test_a_message_is_published_confirmed_and_timed(broker, exchange, key, routed) -> None:
+    reading = publishing(broker).answer(message(exchange, key), OCCASION)
+    assert {name: one.value for name, one in reading.values.items()} == {
+        "publish_confirmed": True,
+        "publish_routed": routed,
+        "confirm_time": 250,
+    }
+    assert "publishing" not in reading.where
+    channel = broker.connection.channel()
+    method, properties, body = channel.basic_get("launch-tests", auto_ack=True)
+    channel.close()
+    assert (method is not None) is routed
+    if routed:
+        assert properties.headers == {"tminus-test": True}
+        assert b"nobody has to do anything" in body
+
+
+@pytest.mark.parametrize(
+    ("account", "host", "exchange", "told"),
+    [
+        ("publisher:wrong", "%2F", "reports", "the account or the virtual host was refused"),
+        ("publisher:publishing", "moon", "reports", "the account or the virtual host was refused"),
+        ("publisher:publishing", "%2F", "dead-letters", "missing right: write on the exchange"),
+        (f"{USER}:{PASSWORD}", "%2F", "gone", "no such exchange"),
+    ],
+)
+def test_a_message_that_may_not_be_published(broker, account, host, exchange, told) -> None:
+    with pytest.raises(PermanentFaultError, match=told) as caught:
+        publishing(broker, account=account, host=host).answer(message(exchange, "x"), OCCASION)
+    assert account.partition(":")[2] not in str(caught.value)
+
+
+def trial_at(url: str) -> MessageQueue:
+    amqp = SecretStr(url)
+    return MessageQueue(url="http://x", user="x", password=SecretStr("x"), amqp_url=amqp, timeout_seconds=0.5)
+
+
+def test_a_broker_that_is_not_there_silent_or_none() -> None:
+    ask = message("reports", "x")
+    with pytest.raises(TransientFaultError, match="no connection: refused"):
+        trial_at("amqp://a:b@127.0.0.1:1/").answer(ask, OCCASION)
+    with pytest.raises(TransientFaultError, match="no address for its name"):
+        trial_at("amqp://a:b@rabbit.invalid/").answer(ask, OCCASION)
+    with pytest.raises(PermanentFaultError, match="not an address of a broker"):
+        trial_at("http://a:b@rabbit.example/").answer(ask, OCCASION)
+    with pytest.raises(PermanentFaultError) as named:
+        trial_at("s3cr3t").answer(ask, OCCASION)
+    assert "s3cr3t" not in str(named.value)
+    with wire(lambda _, over: over.wait()) as port, pytest.raises(TransientFaultError, match="no answer in time"):
+        trial_at(f"amqp://a:b@127.0.0.1:{port}/").answer(ask, OCCASION)
+    with wire(_as_a_web_server) as port, pytest.raises(SystemFaultError) as caught:
+        trial_at(f"amqp://a:b@127.0.0.1:{port}/").answer(ask, OCCASION)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def _as_a_web_server(connection: socket.socket, over: threading.Event) -> None:
+    del over
+    connection.recv(8)
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\ns3cr3t")
+
+
+def test_without_an_account_nothing_is_published(queue) -> None:
+    with pytest.raises(PermanentFaultError, match="fill in `amqp_url`"):
+        queue.answer(message("reports", "x"), OCCASION)
