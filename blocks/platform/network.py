@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
@@ -13,7 +13,7 @@ from blocks.platform.workloads import shared
 from launch.errors import PermanentFaultError
 from launch.ports import Occasion
 from launch.probes.base import Probe
-from launch.probes.platform import Firewall, LoadBalancerHealthChecks, PrivateSubnets
+from launch.probes.platform import AccountIdentity, Firewall, LoadBalancerHealthChecks, PrivateSubnets
 from launch.readings import Quantity, Reading, Scalar, quantities
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _SYSTEM = "AWS network"
 _ANYWHERE = {"0.0.0.0/0", "::/0"}
 _EVIDENCE = 256
 _ALL_PROTOCOLS = "-1"
-NetworkProbe = PrivateSubnets | Firewall | LoadBalancerHealthChecks
+NetworkProbe = AccountIdentity | PrivateSubnets | Firewall | LoadBalancerHealthChecks
 
 
 class AwsNetwork(AwsAccess, Block):
@@ -41,7 +41,7 @@ class AwsNetwork(AwsAccess, Block):
     _documentation_url = HttpUrl("https://docs.aws.amazon.com/AWSEC2/latest/APIReference/")
     needs: ClassVar[str] = "`ec2:Describe*`, `elasticloadbalancing:Describe*`"
 
-    answers: ClassVar[tuple[type[Probe], ...]] = (PrivateSubnets, Firewall, LoadBalancerHealthChecks)
+    answers: ClassVar[tuple[type[Probe], ...]] = (AccountIdentity, PrivateSubnets, Firewall, LoadBalancerHealthChecks)
 
     vpc: str = Field(min_length=1, description="Name tag of the VPC.")
     load_balancer: str = Field(min_length=1, description="Name of the load balancer.")
@@ -53,6 +53,8 @@ class AwsNetwork(AwsAccess, Block):
 
     def answer(self, probe: NetworkProbe, occasion: Occasion) -> Reading:
         match probe:
+            case AccountIdentity():
+                where, (values, evidence) = "the credentials", self._identity()
             case PrivateSubnets():
                 where, (values, evidence) = f"VPC {self.vpc}", self._subnets(probe.tier)
             case Firewall():
@@ -62,6 +64,12 @@ class AwsNetwork(AwsAccess, Block):
             case _:
                 assert_never(probe)
         return Reading(values=values, where=where, at=occasion.now, evidence=evidence[:_EVIDENCE])
+
+    def _identity(self) -> tuple[dict[str, Quantity], str]:
+        sts: Any = self.client("sts")
+        with asking("AWS STS", "whose the credentials are"):
+            found = sts.get_caller_identity()
+        return quantities(account=found.get("Account"), identity=found.get("Arn")), ""
 
     def _subnets(self, tier: str) -> tuple[dict[str, Quantity], str]:
         inside = {"Name": "vpc-id", "Values": [self._vpc_id()]}

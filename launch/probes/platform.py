@@ -144,6 +144,18 @@ class PreviousImages(Probe):
     services: tuple[Id, ...] = Field(min_length=1)
 
 
+class AccountIdentity(Probe):
+    """Whose the credentials are: `account` (its number, a word) and `identity` (the ARN of the user or role).
+
+    So that a launch of production never looks at staging's account, or the other way round. Source: AWS STS
+    GetCallerIdentity, which needs no right.
+    """
+
+    yields: ClassVar = frozenset({"account", "identity"})
+
+    ask: Literal["account-identity"]
+
+
 class PrivateSubnets(Probe):
     """How the network is cut.
 
@@ -194,6 +206,7 @@ PlatformProbe = (
     | RolloutState
     | PublishedImages
     | PreviousImages
+    | AccountIdentity
     | PrivateSubnets
     | Firewall
     | LoadBalancerHealthChecks

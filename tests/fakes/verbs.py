@@ -25,6 +25,7 @@ from launch.probes.data import (
     TopicHealth,
 )
 from launch.probes.observability import FiringAlerts, MonitorsUp
+from launch.probes.platform import AccountIdentity
 from launch.probes.web import BurstLimit, EventStream
 from launch.release import Release
 from tests.fakes.providers import ROOT
@@ -80,6 +81,10 @@ UNASKED: dict[type[Probe], Question] = {
     PublishConfirm: Question(
         PublishConfirm(ask="publish-confirm", of="queue", exchange="reports", routing_key="launch-test"),
         (Threshold(metric="publish_confirmed", comparator="==", value=True),),
+    ),
+    AccountIdentity: Question(
+        AccountIdentity(ask="account-identity", of="network"),
+        (Threshold(metric="account", comparator="==", value="123456789012"),),
     ),
     TopicHealth: Question(
         TopicHealth(ask="topic-health", of="kafka", topics=("orders",)),

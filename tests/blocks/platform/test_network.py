@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from blocks.platform.network import AwsNetwork
 from launch.errors import PermanentFaultError, TransientFaultError
-from launch.probes.platform import Firewall, LoadBalancerHealthChecks, PrivateSubnets
+from launch.probes.platform import AccountIdentity, Firewall, LoadBalancerHealthChecks, PrivateSubnets
 from sandbox.parts.aws import AwsPart
 from sandbox.parts.network import NetworkPart
 from sandbox.server import serve
@@ -42,6 +42,13 @@ def network():
 
 def values(block, probe, occasion):
     return {name: quantity.value for name, quantity in block.answer(probe, occasion).values.items()}
+
+
+def test_credentials_say_whose_they_are(network, rehearsal):
+    _, block = network
+    seen = values(block, AccountIdentity(ask="account-identity", of="network"), rehearsal.occasion)
+    assert seen["account"] == "123456789012", "a word: a leading zero counts"
+    assert seen["identity"].startswith("arn:aws:sts::123456789012:")
 
 
 def test_the_network_as_it_should_be(network, rehearsal):
