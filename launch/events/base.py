@@ -8,6 +8,10 @@ from launch.model import Model
 
 
 class Event(Model):
-    """Base of every event. `volatile` names fields that differ between equal runs: they stay out of the event hash."""
+    """Base of every event. `volatile` names fields that differ between equal runs: they stay out of the event hash.
+
+    A record is sealed with all fields of its event. One that is added later is left out while it is empty, or records
+    of before would look altered (see `EffectFinished`).
+    """
 
     volatile: ClassVar[frozenset[str]] = frozenset()

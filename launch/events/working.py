@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from launch.events.base import Event
 from launch.model import Id
@@ -71,6 +71,14 @@ class EffectFinished(Event):
     result: EffectResult
     detail: str = ""
     outputs: dict[str, str] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _as_sealed(self, written: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Without outputs as before there were any: the hash of a record is that of what stands here."""
+        content: dict[str, JsonValue] = written(self)
+        if not self.outputs:
+            content.pop("outputs", None)
+        return content
 
 
 class MessageSent(Event):

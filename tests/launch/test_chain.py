@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from launch.events import HoldPlaced, MetricsSeen
+from launch.events import EffectFinished, EffectResult, HoldPlaced, MetricsSeen
 from launch.ledger import GENESIS, BrokenChainError, Record, chain_hash, verify_chain
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -108,3 +108,19 @@ def test_an_event_of_another_launch_does_not_fit(content) -> None:
 def test_cutting_off_the_end_is_not_found_and_needs_an_anchor(content, data) -> None:
     records = chained(content)
     verify_chain(LAUNCH, records[: data.draw(st.integers(0, len(records)))])
+
+
+def test_records_of_before_effects_gave_outputs_keep_their_hash() -> None:
+    """Sealed by the version before: a ledger must not look altered because its reader was renewed."""
+    event = EffectFinished(action="deploy", attempt=1, result=EffectResult.APPLIED, detail="3 pods")
+    at = datetime(2026, 12, 7, 7, tzinfo=UTC)
+    sealed = "9a9506f883749c13f77388a6e10a79f331f678d154c669973db94ac509b3914f"
+    assert chain_hash(LAUNCH, 1, at, at, event, GENESIS) == sealed
+
+
+def test_outputs_are_under_the_seal() -> None:
+    event = EffectFinished(action="clone", attempt=1, result=EffectResult.APPLIED, outputs={"address": "10.0.0.7"})
+    records = chained([(START, START, event)])
+    records[0] = records[0].model_copy(update={"event": event.model_copy(update={"outputs": {"address": "10.6.6.6"}})})
+    assert broken_at(records) == 1
+    assert EffectFinished.model_validate_json(event.model_dump_json()) == event
