@@ -1,6 +1,10 @@
 """What tools write, read: above all that nothing run, nothing scanned and nothing scored never looks fine."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +25,35 @@ def test_junit_counts_what_ran() -> None:
         "</testsuite></testsuites>"
     )
     assert plain(formats.junit(text, ["a", "b", "c"])) == {"scenarios": 3, "failed_tests": 2, "suites_missing": 2}
+
+
+@pytest.mark.integration
+def test_junit_as_pytest_itself_writes_it(tmp_path: Path) -> None:
+    (tmp_path / "test_shop.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef broken():\n    raise OSError\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert 1 == 2\n"
+        "def test_never(broken): pass\n"
+        "@pytest.mark.skip\ndef test_skipped(): pass\n"
+        "@pytest.mark.xfail\ndef test_expected(): assert 1 == 2\n"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--junitxml=report.xml",
+        "-c",
+        "/dev/null",
+    ]
+    plain_pytest = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    run = subprocess.run([*command, "test_shop.py"], cwd=tmp_path, check=False, capture_output=True, env=plain_pytest)
+    assert run.returncode == 1
+    counted = plain(formats.junit((tmp_path / "report.xml").read_text(), ["pytest", "e2e"]))
+    assert counted == {"scenarios": 3, "failed_tests": 2, "suites_missing": 1}
 
 
 @pytest.mark.parametrize("text", ["<testsuites/>", "<testsuite name='a'><testcase><skipped/></testcase></testsuite>"])

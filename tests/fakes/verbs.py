@@ -26,6 +26,7 @@ from launch.probes.data import (
 )
 from launch.probes.observability import FiringAlerts, MonitorsUp
 from launch.probes.platform import AccountIdentity
+from launch.probes.stores import RecoveryPoint
 from launch.probes.web import BurstLimit, EventStream
 from launch.release import Release
 from tests.fakes.providers import ROOT
@@ -85,6 +86,10 @@ UNASKED: dict[type[Probe], Question] = {
     AccountIdentity: Question(
         AccountIdentity(ask="account-identity", of="network"),
         (Threshold(metric="account", comparator="==", value="123456789012"),),
+    ),
+    RecoveryPoint: Question(
+        RecoveryPoint(ask="recovery-point", of="instance"),
+        (Threshold(metric="recovery_point_age", comparator="<=", value=5, unit="min"),),
     ),
     TopicHealth: Question(
         TopicHealth(ask="topic-health", of="kafka", topics=("orders",)),
