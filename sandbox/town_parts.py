@@ -15,6 +15,7 @@ from sandbox.parts.cloud_sql import CloudSqlPart
 from sandbox.parts.cluster import ClusterPart
 from sandbox.parts.database import DatabasePart
 from sandbox.parts.dumps import DumpsPart
+from sandbox.parts.elasticsearch import ElasticsearchPart
 from sandbox.parts.evidence import EvidenceStore
 from sandbox.parts.flags import FlagsPart
 from sandbox.parts.flagsmith import FlagsmithPart
@@ -24,6 +25,7 @@ from sandbox.parts.load_balancer import LoadBalancerPart
 from sandbox.parts.loki import Loki
 from sandbox.parts.mail import MailPart
 from sandbox.parts.mesh import MeshPart
+from sandbox.parts.metric_vendors import MetricVendorsPart
 from sandbox.parts.monitors import MonitorsPart
 from sandbox.parts.network import NetworkPart
 from sandbox.parts.opsgenie import OpsgeniePart
@@ -66,10 +68,17 @@ class Shared:
         """The databases of the product."""
         return DatabasePart(self.cluster)
 
+    @cached_property
+    def loki(self) -> Loki:
+        """The log lines of the product."""
+        return Loki()
+
     @property
     def built(self) -> list[Part]:
         """Those that somebody needed."""
-        return [part for name in ("aws", "cluster", "database") if (part := self.__dict__.get(name)) is not None]
+        return [
+            part for name in ("aws", "cluster", "database", "loki") if (part := self.__dict__.get(name)) is not None
+        ]
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,11 @@ PARTS: Mapping[str, Behind] = {
     "journeys": Behind(("journey-runner/sandbox-journeys",), lambda _: JourneysPart()),
     "partners": Behind(("partners/sandbox-partners",), lambda _: PartnersPart()),
     "prometheus": Behind(("prometheus/sandbox-metrics",), lambda _: Prometheus()),
-    "loki": Behind(("loki/sandbox-logs",), lambda _: Loki()),
+    "loki": Behind(("loki/sandbox-logs",), lambda shared: shared.loki),
+    "elasticsearch": Behind(("elasticsearch/sandbox-elasticsearch",), lambda shared: ElasticsearchPart(shared.loki)),
+    "metric-vendors": Behind(
+        ("datadog-metrics/sandbox-datadog", "new-relic-metrics/sandbox-new-relic"), lambda _: MetricVendorsPart()
+    ),
     "synthetics": Behind(("datadog-synthetics/sandbox-synthetics",), lambda _: Synthetics()),
     "tracing": Behind(("jaeger/sandbox-tracing",), lambda _: Tracing()),
     "grafana": Behind(("grafana/sandbox-dashboards",), lambda _: Grafana()),

@@ -2,23 +2,31 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 
 import httpx
 import pytest
 from prefect.blocks.core import Block
+from pydantic import JsonValue
 
+from blocks.elasticsearch import ElasticsearchLogs
 from blocks.github_issues import GitHubIssues
 from blocks.jira import Jira
+from blocks.metrics.datadog import DatadogMetrics
+from blocks.metrics.new_relic import NewRelicMetrics
 from blocks.opsgenie import Opsgenie
 from blocks.pingdom import Pingdom
 from blocks.uptime_robot import UptimeRobot
 from launch.effects.people import OpenTicket
-from launch.errors import PermanentFaultError
+from launch.errors import PermanentFaultError, TransientFaultError
 from launch.ports import Standing
-from launch.probes.observability import MonitorsUp, SyntheticUptime
+from launch.probes.observability import LogLines, MonitorsUp, SyntheticUptime
 from launch.probes.people import OncallRota, PagedIncidents
 from sandbox.parts.cloud_sql import CloudSqlPart
+from sandbox.parts.elasticsearch import ElasticsearchPart
 from sandbox.parts.flagsmith import FlagsmithPart
+from sandbox.parts.loki import Loki
+from sandbox.parts.metric_vendors import MetricVendorsPart
 from sandbox.parts.monitors import MonitorsPart
 from sandbox.parts.opsgenie import OpsgeniePart
 from sandbox.parts.trackers import TrackersPart
@@ -26,13 +34,15 @@ from sandbox.server import serve
 from sandbox.world import World
 from tests.fakes.observed_world import T0, Observed
 
-KINDS = [CloudSqlPart, FlagsmithPart, MonitorsPart, OpsgeniePart, TrackersPart]
+KINDS = [CloudSqlPart, FlagsmithPart, MetricVendorsPart, MonitorsPart, OpsgeniePart, TrackersPart]
 each = pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
 
 
 @pytest.fixture
 def world() -> Iterator[Observed]:
-    with Observed(MonitorsPart(), OpsgeniePart(), TrackersPart()).served() as served:
+    loki = Loki()
+    parts = (MonitorsPart(), OpsgeniePart(), TrackersPart(), MetricVendorsPart(), loki, ElasticsearchPart(loki))
+    with Observed(*parts).served() as served:
         yield served.at(hours=1)
 
 
@@ -41,7 +51,8 @@ def test_every_knob_is_named_after_its_part(kind) -> None:
     world, part = World(now=lambda: T0, t0=T0), kind()
     part.define(world)
     assert world.knobs
-    assert {name.partition(".")[0] for name in world.knobs} == {part.name}
+    # Those of the product are there for every part that shows a side of it.
+    assert {name.partition(".")[0] for name in world.knobs if name.startswith(part.name)} == {part.name}
 
 
 @each
@@ -58,7 +69,8 @@ def test_every_answer_needs_credentials(kind) -> None:
             path = path.replace("{id}", "x").replace("{key}", "x")
             for method in route.methods - {"HEAD"}:  # type: ignore[attr-defined]
                 answer = client.request(method, path, params=asked, json=bodies)
-                assert answer.status_code == 401 or answer.json().get("stat") == "fail", (method, path, answer)
+                refused = answer.status_code in {401, 403} or answer.json().get("stat") == "fail"
+                assert refused or answer.json().get("errors"), (method, path, answer)
     part.stop()
 
 
@@ -107,3 +119,45 @@ def test_schedules_are_filled_for_so_many_days(world: Observed) -> None:
     assert block.answer(rota, world.occasion()).values["published_ahead"].value == 28
     world.world.set("opsgenie.rota_days", 9)
     assert block.answer(rota, world.occasion()).values["published_ahead"].value == pytest.approx(9)
+
+
+QUERIES = {
+    DatadogMetrics: "avg:teei.error_rate.percent{env:production}.rollup(avg, 30)",
+    NewRelicMetrics: "SELECT average(teei.error_rate.percent) FROM Metric WHERE env = 'production'",
+}
+
+
+@pytest.mark.parametrize("kind", QUERIES)
+def test_series_are_those_of_the_product_whoever_keeps_them(world: Observed, kind: type[Block]) -> None:
+    block: DatadogMetrics | NewRelicMetrics = world.block(kind)  # type: ignore[assignment]
+    assert block.check()
+    world.world.set("product.error-rate", 12.0)
+    world.now += timedelta(minutes=10)
+    window = {"start": world.now - timedelta(minutes=5), "end": world.now, "step_seconds": 30}
+    found = block.series(QUERIES[kind], **window)
+    assert len(found) == pytest.approx(10, abs=1)
+    assert found[-1].value == pytest.approx(12)
+    assert all(earlier.at < later.at for earlier, later in pairwise(found))
+    world.world.set("metric-vendors.late_seconds", 3600)
+    assert block.series(QUERIES[kind], **window) == []
+    with pytest.raises(PermanentFaultError):
+        block.series("how are you", **window)
+
+
+def test_log_lines_are_counted_by_query_strings(world: Observed) -> None:
+    block = world.block(ElasticsearchLogs)
+    assert block.check().startswith("Elasticsearch counts ")
+    lines: JsonValue = [{"level": "ERROR", "text": "boom"}, {"level": "CRITICAL", "text": "known issue", "app": "q2q"}]
+    world.world.set("loki.lines", lines)
+    ask = LogLines(
+        ask="log-lines", of="logs", name="errors", stream="env:production", matching="level:(ERROR OR CRITICAL)",
+        excluding='message:"known issue"', window=timedelta(minutes=5),
+    )  # fmt: skip
+    assert block.answer(ask, world.occasion()).values["errors"].value == 1
+    clean = ask.model_copy(update={"matching": "level:FATAL"})
+    assert block.answer(clean, world.occasion()).values["errors"].value == 0
+    silent = ask.model_copy(update={"stream": "env:moon"})
+    assert block.answer(silent, world.occasion()).values == {}
+    world.world.set("elasticsearch.failed_shards", 2)
+    with pytest.raises(TransientFaultError, match="2 of 5 shards"):
+        block.answer(ask, world.occasion())
