@@ -87,7 +87,7 @@ def names_actions(effect: Effect) -> bool:
     text = effect.model_dump_json()
     if "actions" not in text or "{" not in text:
         return False
-    return any(_ACTIONS in _undeclared(one) for one in _strings(effect.model_dump(mode="json")))
+    return any(_ACTIONS in _undeclared(one) for _, one in texts(effect.model_dump(mode="json")))
 
 
 def _undeclared(text: str) -> set[str]:
@@ -97,18 +97,16 @@ def _undeclared(text: str) -> set[str]:
         return set()
 
 
-def _strings(value: JsonValue) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case list():
-            for one in value:
-                yield from _strings(one)
-        case dict():
-            for one in value.values():
-                yield from _strings(one)
-        case _:
-            return
+def texts(value: JsonValue, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text within, with where it stands below `path`."""
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from texts(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from texts(inner, f"{path}[{at}]")
 
 
 def _render_value(value: JsonValue, words: Words) -> JsonValue:

@@ -9,6 +9,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from launch.findings import PlanFinding
 from launch.plan import Plan
 from launch.plan_walk import walk
+from launch.wording import texts
 
 _ENVIRONMENT = Environment(autoescape=False)  # noqa: S701  messages are plain text; nothing is rendered here
 
@@ -20,7 +21,7 @@ def broken_wording(plan: Plan) -> Iterator[PlanFinding]:
         for path, text in walk(plan, pattern):
             yield from _broken(path, str(text), actions)
     for at, action in enumerate(plan.actions):
-        for path, text in _texts(action.effect.model_dump(mode="json"), f"actions[{at}].effect"):
+        for path, text in texts(action.effect.model_dump(mode="json"), f"actions[{at}].effect"):
             yield from _broken(path, text, actions)
     yield from _fallback_circles(plan)
 
@@ -50,17 +51,6 @@ def _actions_named(template: nodes.Template) -> Iterator[str]:
 
 def _is_actions(node: nodes.Expr) -> bool:
     return isinstance(node, nodes.Name) and node.name == "actions"
-
-
-def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts(inner, f"{path}.{key}")
-    elif isinstance(value, list):
-        for at, inner in enumerate(value):
-            yield from _texts(inner, f"{path}[{at}]")
 
 
 def _fallback_circles(plan: Plan) -> Iterator[PlanFinding]:
