@@ -20,10 +20,10 @@ import pytest
 from blocks.flags import FeatureFlags
 from flows.recover import RESTARTS
 from flows.stage import RunKind
-from launch.effects.web import SetFlag
 from launch.events import AlarmRaised, CheckJudged, EffectBegun, ExposureHeld, Outcome, PhaseEnded, RunTakenUp, WentLive
 from launch.ledger import verify_chain
 from launch.ports import Occasion
+from launch.probes.web_edges import FlagStates
 from launch.release import Release
 from tests.deployments.machine import Machine, WatchedLaunch, soon
 
@@ -71,8 +71,8 @@ def exposure(launch: WatchedLaunch) -> str:
     occasion = Occasion(
         launch=launch.id, now=now, t0=launch.t0, went_live=None, release=Release(version="v2.5.0"), key=""
     )
-    effect = SetFlag(do="set-flag", on="flags", flag="gen-reports-beta", state="on")
-    return str((flags.observe(effect, occasion).state or {})["state"])
+    asked = FlagStates(ask="flag-states", of="flags", flags={"exposure": "gen-reports-beta"})
+    return str(flags.answer(asked, occasion).values["exposure"].value)
 
 
 def pages(launch: WatchedLaunch) -> list[str]:
