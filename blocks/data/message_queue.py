@@ -11,7 +11,7 @@ from urllib.parse import quote
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, JsonValue, PrivateAttr, RootModel, SecretStr
 
-from blocks.data.publishing_trial import place, publish
+from blocks.data.publishing_trial import Message, place, publish
 from blocks.endpoint import Endpoint
 from blocks.payloads import Payload
 from launch.errors import PermanentFaultError
@@ -120,15 +120,14 @@ class MessageQueue(Block):
                 answer="no account to publish with",
                 next_step="fill in `amqp_url` of the system's block",
             )
-        trial = publish(
-            self.amqp_url,
+        at = occasion.now.isoformat()
+        message = Message(
             exchange=probe.exchange,
             routing_key=probe.routing_key,
-            body=f"Test of launch {occasion.launch} at {occasion.now.isoformat()}; nobody has to do anything.".encode(),
-            key=f"{occasion.launch}/{occasion.now.isoformat()}",
-            timeout_seconds=self.timeout_seconds,
-            clock=self._clock,
+            body=f"Test of launch {occasion.launch} at {at}; nobody has to do anything.".encode(),
+            key=f"{occasion.launch}/{at}",
         )
+        trial = publish(self.amqp_url, message, timeout_seconds=self.timeout_seconds, clock=self._clock)
         time_ms = None if trial.seconds is None else 1000 * trial.seconds
         return Reading(
             values=quantities("", publish_confirmed=trial.confirmed, publish_routed=trial.routed)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,7 +14,11 @@ from blocks.faults import CHECK_REACH, connection_fault, missing_right
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 if TYPE_CHECKING:
-    from pika import BlockingConnection
+    from pika import SelectConnection, URLParameters
+    from pika.channel import Channel
+    from pika.connection import Connection
+    from pika.frame import Method
+    from pika.spec import Basic, BasicProperties
 
 _CHECK_LOGIN = "check user, password and virtual host in `amqp_url` of the system's block"
 _SCHEMES = frozenset({"amqp", "amqps"})
@@ -35,36 +38,32 @@ class Trial:
     seconds: float | None
 
 
-def publish(
-    url: SecretStr,
-    *,
-    exchange: str,
-    routing_key: str,
-    body: bytes,
-    key: str,
-    timeout_seconds: float,
-    clock: Callable[[], float],
-) -> Trial:
-    """Sends it persistent and mandatory, and waits for the confirm. Raises `SystemFaultError`."""
-    from pika import BasicProperties
-    from pika.exceptions import NackError, UnroutableError
+@dataclass(frozen=True)
+class Message:
+    """What is sent, and where to."""
 
-    question = f"a message to exchange {exchange or '(default)'} with key {routing_key}"
-    properties = BasicProperties(
-        content_type="text/plain", delivery_mode=2, message_id=key, app_id="tminus", headers={"tminus-test": True}
-    )
-    with _connected(url, question, timeout_seconds=timeout_seconds) as connection:
-        channel = connection.channel()
-        channel.confirm_delivery()
-        began = clock()
-        try:
-            channel.basic_publish(exchange, routing_key, body, properties, mandatory=True)
-        except UnroutableError:
-            # Returned, and confirmed all the same: the broker did its part.
-            return Trial(confirmed=True, routed=False, seconds=clock() - began)
-        except NackError:
-            return Trial(confirmed=False, routed=True, seconds=None)
-        return Trial(confirmed=True, routed=True, seconds=clock() - began)
+    exchange: str
+    routing_key: str
+    body: bytes
+    key: str
+    """Its id."""
+
+
+def publish(url: SecretStr, message: Message, *, timeout_seconds: float, clock: Callable[[], float]) -> Trial:
+    """Sends it persistent and mandatory, and waits for the confirm. Raises `SystemFaultError`."""
+    # It logs each failure with several tracebacks; the captain gets one sentence.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    system = place(url)
+    question = f"a message to exchange {message.exchange or '(default)'} with key {message.routing_key}"
+    parameters = _parameters(url, system, question, timeout_seconds)
+    talk = _Talk(message, parameters, timeout_seconds, clock)
+    try:
+        talk.go()
+    except OSError as error:
+        raise connection_fault(error, system=system, question=question) from error
+    if talk.trial is None:
+        raise _fault(talk.error, system=system, question=question) from talk.error
+    return talk.trial
 
 
 def place(url: SecretStr) -> str:
@@ -74,15 +73,105 @@ def place(url: SecretStr) -> str:
     return f"RabbitMQ {parts.hostname}{parts.path}" if parts.scheme in _SCHEMES and parts.hostname else "RabbitMQ"
 
 
-@contextmanager
-def _connected(url: SecretStr, question: str, *, timeout_seconds: float) -> Iterator[BlockingConnection]:
-    from pika import BlockingConnection, URLParameters
-    from pika.adapters.utils.connection_workflow import AMQPConnectorException
-    from pika.exceptions import AMQPError
+class _Talk:
+    """One connection, from its opening until the broker's word: `trial`, or the `error` that ended it.
 
-    # It logs each failure with several tracebacks; the captain gets one sentence.
-    logging.getLogger("pika").setLevel(logging.CRITICAL)
-    system = place(url)
+    The client's blocking connection knows no deadline for a confirm of a broker that is alive; this one does.
+    """
+
+    def __init__(
+        self, message: Message, parameters: URLParameters, timeout_seconds: float, clock: Callable[[], float]
+    ) -> None:
+        self._message, self._parameters = message, parameters
+        self._timeout_seconds, self._clock = timeout_seconds, clock
+        self._began = 0.0
+        self._routed = True
+        self._blocked = False
+        self.trial: Trial | None = None
+        self.error: BaseException | None = None
+
+    def go(self) -> None:
+        from pika import SelectConnection
+
+        connection = SelectConnection(
+            self._parameters,
+            on_open_callback=self._opened,
+            on_open_error_callback=self._over,
+            on_close_callback=self._over,
+        )
+        try:
+            connection.ioloop.start()
+        finally:
+            connection.ioloop.close()
+
+    def _opened(self, connection: SelectConnection) -> None:
+        # In alarm a broker reads nothing more, and says so; one that is silent is found out by its heartbeat.
+        connection.add_on_connection_blocked_callback(self._has_alarm)
+        connection.ioloop.call_later(self._timeout_seconds, lambda: self._late(connection))
+        connection.channel(on_open_callback=self._has_channel)
+
+    def _has_channel(self, channel: Channel) -> None:
+        channel.add_on_close_callback(self._channel_over)
+        channel.add_on_return_callback(self._returned)
+        channel.confirm_delivery(lambda word: self._heard(word, channel), callback=lambda _: self._send(channel))
+
+    def _send(self, channel: Channel) -> None:
+        from pika import BasicProperties
+
+        message = self._message
+        properties = BasicProperties(
+            content_type="text/plain",
+            delivery_mode=2,
+            message_id=message.key,
+            app_id="tminus",
+            headers={"tminus-test": True},
+        )
+        self._began = self._clock()
+        channel.basic_publish(message.exchange, message.routing_key, message.body, properties, mandatory=True)
+
+    def _returned(self, _channel: Channel, _reason: Basic.Return, _properties: BasicProperties, _body: bytes) -> None:
+        # Confirmed all the same: the broker did its part.
+        self._routed = False
+
+    def _heard(self, word: Method[Basic.Ack | Basic.Nack], channel: Channel) -> None:
+        from pika.spec import Basic
+
+        confirmed = isinstance(word.method, Basic.Ack)
+        self.trial = Trial(
+            confirmed=confirmed, routed=self._routed, seconds=self._clock() - self._began if confirmed else None
+        )
+        _close(channel.connection)
+
+    def _has_alarm(self, _connection: SelectConnection, _frame: object) -> None:
+        self._blocked = True
+
+    def _late(self, connection: SelectConnection) -> None:
+        from pika.exceptions import ConnectionBlockedTimeout
+
+        self._fails(ConnectionBlockedTimeout("") if self._blocked else TimeoutError())
+        _close(connection)
+
+    def _channel_over(self, channel: Channel, error: Exception) -> None:
+        self._fails(error)
+        _close(channel.connection)
+
+    def _over(self, connection: SelectConnection, error: BaseException) -> None:
+        self._fails(error)
+        connection.ioloop.stop()
+
+    def _fails(self, error: BaseException) -> None:
+        if self.trial is None and self.error is None:
+            self.error = error
+
+
+def _close(connection: Connection) -> None:
+    if not (connection.is_closing or connection.is_closed):
+        connection.close()
+
+
+def _parameters(url: SecretStr, system: str, question: str, timeout_seconds: float) -> URLParameters:
+    from pika import URLParameters
+
     no_address = PermanentFaultError(
         system=system,
         question=question,
@@ -98,27 +187,18 @@ def _connected(url: SecretStr, question: str, *, timeout_seconds: float) -> Iter
         raise no_address from error
     parameters.connection_attempts = 1
     parameters.socket_timeout = parameters.stack_timeout = timeout_seconds
-    # In alarm a broker reads nothing more, and says so; one that is silent is found out by its heartbeat.
-    parameters.blocked_connection_timeout = timeout_seconds
     parameters.heartbeat = max(2, int(timeout_seconds))
-    connection: BlockingConnection | None = None
-    try:
-        connection = BlockingConnection(parameters)
-        yield connection
-    except (AMQPError, AMQPConnectorException, OSError) as error:
-        raise _fault(error, system=system, question=question) from error
-    finally:
-        if connection is not None and connection.is_open:
-            with suppress(AMQPError, OSError):
-                connection.close()
+    return parameters
 
 
-def _fault(error: Exception, *, system: str, question: str) -> SystemFaultError:
+def _fault(error: BaseException | None, *, system: str, question: str) -> SystemFaultError:
     from pika import exceptions
     from pika.adapters.utils.connection_workflow import AMQPConnectorStackTimeout
 
+    error = _cause(error)
     match error:
-        case AMQPConnectorStackTimeout():
+        # Only the client's own deadline aborts an opening.
+        case AMQPConnectorStackTimeout() | exceptions.ConnectionOpenAborted() | TimeoutError():
             told = "no answer in time"
             return TransientFaultError(system=system, question=question, answer=told, next_step=CHECK_REACH)
         case exceptions.ProbableAuthenticationError() | exceptions.ProbableAccessDeniedError():
@@ -136,11 +216,19 @@ def _fault(error: Exception, *, system: str, question: str) -> SystemFaultError:
         case exceptions.IncompatibleProtocolError() | exceptions.ProtocolSyntaxError():
             told, next_step = "something that is not RabbitMQ", "check host, port and scheme of `amqp_url`"
             return PermanentFaultError(system=system, question=question, answer=told, next_step=next_step)
-    return connection_fault(_cause(error), system=system, question=question)
+    return connection_fault(error, system=system, question=question)
 
 
-def _cause(error: Exception) -> BaseException:
+def _cause(error: BaseException | None) -> BaseException:
     """What the client's own workflow of connecting wraps."""
-    inner = error.args[0] if error.args else None
-    wrapped = getattr(inner, "exception", None)
-    return wrapped if isinstance(wrapped, BaseException) else error
+    from pika.adapters.utils import connection_workflow as workflow
+    from pika.exceptions import AMQPConnectionError
+
+    match error:
+        case AMQPConnectionError(args=(workflow.AMQPConnectionWorkflowFailed() as failed,)):
+            return _cause(failed)
+        case workflow.AMQPConnectionWorkflowFailed():
+            return _cause(error.exceptions[-1])
+        case workflow.AMQPConnectorPhaseErrorBase():
+            return _cause(error.exception)
+    return error or ConnectionError()

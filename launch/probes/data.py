@@ -179,7 +179,7 @@ class PublishConfirm(Probe):
 
     `publish_confirmed`: whether the broker took it over, `publish_routed`: whether it reached a queue, `confirm_time`
     in ms. The message is persistent, says in its header `tminus-test` what it is, and stays until somebody consumes
-    it. Source: publisher confirms of RabbitMQ.
+    it; asked again, it publishes another. Source: publisher confirms of RabbitMQ.
     """
 
     yields: ClassVar[frozenset[str] | None] = frozenset({"publish_confirmed", "publish_routed", "confirm_time"})

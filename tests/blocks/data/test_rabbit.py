@@ -11,6 +11,8 @@ from contextlib import closing
 import httpx
 import pika
 import pytest
+from pika import frame, spec
+from pika.amqp_object import Method
 from pydantic import SecretStr
 
 from blocks.data.message_queue import MessageQueue
@@ -196,6 +198,62 @@ def _as_a_web_server(connection: socket.socket, over: threading.Event) -> None:
     del over
     connection.recv(8)
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\ns3cr3t")
+
+
+ANSWERS: dict[type[Method], Method] = {
+    spec.Connection.StartOk: spec.Connection.Tune(channel_max=1, frame_max=131_072, heartbeat=60),
+    spec.Connection.Open: spec.Connection.OpenOk(),
+    spec.Channel.Open: spec.Channel.OpenOk(),
+    spec.Confirm.Select: spec.Confirm.SelectOk(),
+    spec.Channel.Close: spec.Channel.CloseOk(),
+    spec.Connection.Close: spec.Connection.CloseOk(),
+}
+
+
+def _alive(connection: socket.socket, after: dict[type[Method], tuple[int, Method]]) -> None:
+    """A broker that takes part in everything and confirms nothing; `after` is what it says beside, on which channel."""
+
+    def say(channel: int, method: Method) -> None:
+        connection.sendall(frame.Method(channel, method).marshal())
+
+    assert connection.recv(8).startswith(b"AMQP")
+    can = {"publisher_confirms": True, "basic.nack": True, "connection.blocked": True}
+    say(0, spec.Connection.Start(server_properties={"capabilities": can}))
+    heard = b""
+    while got := connection.recv(4096):
+        heard += got
+        while (decoded := frame.decode_frame(heard))[0]:
+            size, one = decoded
+            heard = heard[size:]
+            method = getattr(one, "method", None)
+            if type(method) in after:
+                say(*after[type(method)])
+            if type(method) in ANSWERS:
+                say(one.channel_number, ANSWERS[type(method)])
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ({}, "no answer in time"),
+        ({spec.Basic.Publish: (0, spec.Connection.Blocked("low on memory"))}, "a resource alarm"),
+        ({spec.Basic.Publish: (0, spec.Connection.Close(320, "CONNECTION_FORCED", 0, 0))}, "no connection"),
+    ],
+)
+def test_a_broker_that_is_alive_and_confirms_nothing_is_waited_for_no_longer_than_it_may(after, told) -> None:
+    ask = message("reports", "x")
+    with wire(lambda connection, _: _alive(connection, after)) as port, pytest.raises(TransientFaultError, match=told):
+        trial_at(f"amqp://a:b@127.0.0.1:{port}/").answer(ask, OCCASION)
+
+
+def test_a_message_that_the_broker_does_not_take_is_not_confirmed(broker) -> None:
+    arguments = {"x-max-length": 0, "x-overflow": "reject-publish"}
+    broker.put("queues/%2F/full", durable=True, arguments=arguments)
+    reading = publishing(broker).answer(message("", "full"), OCCASION)
+    assert {name: one.value for name, one in reading.values.items()} == {
+        "publish_confirmed": False,
+        "publish_routed": True,
+    }
 
 
 def test_without_an_account_nothing_is_published(queue) -> None:
