@@ -10,8 +10,8 @@ from launch.model import Model
 class Event(Model):
     """Base of every event. `volatile` names fields that differ between equal runs: they stay out of the event hash.
 
-    A record is sealed with all fields of its event. One that is added later is left out while it is empty, or records
-    of before would look altered (see `EffectFinished`).
+    A record is sealed with all fields of its event. One that is added later is left out while it is empty
+    (`exclude_if`), or records of before would look altered.
     """
 
     volatile: ClassVar[frozenset[str]] = frozenset()

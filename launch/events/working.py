@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, JsonValue
 
 from launch.events.base import Event
 from launch.model import Id
@@ -70,15 +70,7 @@ class EffectFinished(Event):
     attempt: int
     result: EffectResult
     detail: str = ""
-    outputs: dict[str, str] = Field(default_factory=dict)
-
-    @model_serializer(mode="wrap")
-    def _as_sealed(self, written: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
-        """Without outputs as before there were any: the hash of a record is that of what stands here."""
-        content: dict[str, JsonValue] = written(self)
-        if not self.outputs:
-            content.pop("outputs", None)
-        return content
+    outputs: dict[str, str] = Field(default_factory=dict, exclude_if=lambda outputs: not outputs)
 
 
 class MessageSent(Event):
