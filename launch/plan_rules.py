@@ -53,6 +53,7 @@ CODES: dict[str, str] = {
     "P260": "a template that does not parse",
     "P261": "channels that fall back on each other",
     "P262": "a template that names an action which does not exist",
+    "P263": "an effect that needs what another action gives, and does not wait for that one",
     "P270": "a range of a metric with no response (the plan can be launched; in the range a step waits for a person)",
 }
 

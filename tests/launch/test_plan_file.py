@@ -290,6 +290,13 @@ CASES = {
         "actions[0].effect.text",
         "names no action of the plan: 'migrat'",
     ),
+    "an effect that needs what comes later": (
+        "{{ release.version }} begins",
+        "{{ actions['deploy'].outputs.address }} begins",
+        "P263",
+        "actions[0].effect.text",
+        "does not wait for it",
+    ),
     "channels in a circle": (
         "integration: slack, system: room}",
         "integration: slack, system: room, fallback: war-room}",
