@@ -3,6 +3,8 @@ UV := scripts/uv
 # The environment is brought up to date once by `env`, so that no step looks again.
 RUN := $(UV) run --no-sync
 PYTEST_ARGS ?=
+# File by file, in their order: a module's servers are started once.
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -42,10 +44,10 @@ browser: ## a whole launch approved by pressing Resume in headless Chromium (abo
 	@scripts/system-packages browser
 	@$(RUN) pytest -m browser tests/browser $(PYTEST_ARGS)
 
-pytest: env ## all tests; PYTEST_ARGS narrows them
+pytest: env ## all tests, side by side; PYTEST_ARGS narrows them
 	@scripts/system-packages servers
 	@$(RUN) python scripts/node_packages.py
-	@$(RUN) pytest $(PYTEST_ARGS)
+	@$(RUN) pytest $(or $(PYTEST_ARGS),$(SIDE_BY_SIDE))
 
 fix: env ## format, and mend what ruff can
 	@$(RUN) ruff check --fix

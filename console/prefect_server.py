@@ -6,7 +6,6 @@ import contextlib
 import inspect
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import httpx
 
 from launch.errors import RefusedError
+from sandbox.ports import free_port
 
 _START_SECONDS = 90
 _SETTINGS = {
@@ -43,7 +43,7 @@ class RehearsalServer:
         self._template = cache / f"prefect-{version('prefect')}.db" if cache else None
         if self._template is not None and self._template.exists():
             shutil.copyfile(self._template, self._database)
-        port = _free_port()
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}/api"
         command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "critical", "--lifespan", "on"]
@@ -130,10 +130,3 @@ def _drain() -> None:
             await waiting
 
     run_coro_as_sync(drained())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 import threading
 import time
@@ -29,6 +28,7 @@ from flows.open_launch import WORLD
 from launch.acts import plan_of
 from launch.events import ClockSet, LaunchOpened
 from launch.pace import Pace
+from sandbox.ports import free_port
 from sandbox.town import Town
 from sandbox.world import World
 
@@ -84,7 +84,7 @@ def serve(url: str, ready: Path) -> None:
         signal.signal(number, lambda *_: stopping.set())
     ledger = open_ledger(url)
     clock = FollowedClock(ledger)
-    port = _free_port()
+    port = free_port()
     opened = newest_sandbox_launch(ledger)
     town: Town | None = None
     saved: dict[str, Mapping[str, JsonValue]] = {}
@@ -125,13 +125,6 @@ def newest_sandbox_launch(ledger: SqlLedger) -> Followed | None:
             place = next(one for one in plan_of(records).environments if one.id == _SANDBOX)
             return Followed(launch, first.t0, frozenset(place.blocks.values()))
     return None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _build(clock: FollowedClock, opened: Followed | None, port: int) -> Town:

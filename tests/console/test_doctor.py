@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from console.main import run
 from deployments.registration import register_ledger, save_blocks
@@ -74,7 +75,9 @@ def test_an_environment_that_the_plan_does_not_have_is_wrong_input(small_plan, c
 
 
 def test_without_a_server_a_real_environment_is_refused_in_one_sentence(staging, capfd) -> None:
-    assert run(["doctor", staging, "--env", "staging"]) == 1
+    # Whatever other tests of this session use.
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        assert run(["doctor", staging, "--env", "staging"]) == 1
     assert "no Prefect server is known here; run tminus up, or set PREFECT_API_URL" in capfd.readouterr().err
 
 
