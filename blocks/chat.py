@@ -15,9 +15,9 @@ from typing import ClassVar, TypeVar, assert_never
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, JsonValue, SecretStr, ValidationError
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 
-from blocks.faults import connection_fault, missing_right, status_fault
+from blocks.faults import connection_fault, missing_right, status_fault, unsendable
 from blocks.payloads import Payload
 from launch.effects.base import Effect
 from launch.effects.people import ChatEffect, EditMessage, OpenRoom, PostMessage
@@ -463,6 +463,8 @@ class SlackChat(Block):
                 answer="something of another form",
                 next_step="check the address in the chat block",
             ) from error
+        except (SlackRequestError, ValueError):
+            raise unsendable("Slack", question) from None
 
 
 def _escaped(text: str) -> str:

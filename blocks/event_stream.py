@@ -103,21 +103,16 @@ class _Listener:
 
     async def _opened(self, client: httpx.AsyncClient) -> httpx.Response:
         try:
-            async with asyncio.timeout(self.timeout_seconds):
-                request = client.build_request("GET", self.url)
-                response = await client.send(request, stream=True)
-                if not response.is_success:
-                    await response.aread()
+            with wire.exchanging(self.system, self.question):
+                async with asyncio.timeout(self.timeout_seconds):
+                    request = client.build_request("GET", self.url)
+                    response = await client.send(request, stream=True)
+                    if not response.is_success:
+                        await response.aread()
         except TimeoutError as error:
             raise TransientFaultError(
                 system=self.system, question=self.question, answer="no answer in time", next_step=CHECK_REACH
             ) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise PermanentFaultError(
-                system=self.system, question=self.question, answer="not a usable address", next_step=CHECK_ADDRESS
-            ) from error
-        except httpx.HTTPError as error:
-            raise wire.exchange_fault(error, system=self.system, question=self.question) from error
         if not response.is_success:
             raise wire.answer_fault(response, system=self.system, question=self.question)
         media = response.headers.get("content-type", "none").partition(";")[0].strip().lower()

@@ -45,6 +45,29 @@ def status_fault(
     return PermanentFaultError(system=system, question=question, answer=answer, next_step=next_step)
 
 
+def unsendable(system: str, question: str) -> PermanentFaultError:
+    """The fault of a request that cannot even be written, as with a token that was pasted with its line break.
+
+    Raise it `from None`: the client's own error quotes what it could not write.
+    """
+    return PermanentFaultError(
+        system=system,
+        question=question,
+        answer="nothing, for a field of its block fits into no request",
+        next_step="look for a line break, a space or an odd letter in secrets and address of the system's block",
+    )
+
+
+def no_address(system: str, question: str, *, field: str, form: str) -> PermanentFaultError:
+    """The fault of a connection string that cannot be read. Raise it `from None`: any part of it may be the secret."""
+    return PermanentFaultError(
+        system=system,
+        question=question,
+        answer="not an address",
+        next_step=f"write `{field}` of the system's block as {form}, in a password %40 for @, %2F for /",
+    )
+
+
 def missing_right(right: str) -> str:
     """What to do about a right that the account does not have."""
     return f"give the account of the system's block the missing right{f': {right}' if right else ''}"

@@ -67,11 +67,11 @@ def _unopened(url: URL, error: exc.DatabaseError) -> PlanError:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError):
         problem = (
             "the ledger's URL is not a database URL; write sqlite:///path/to/ledger.db or postgresql://user@host/name"
         )
-        raise PlanError(problem) from error
+        raise PlanError(problem) from None
     shown = parsed.render_as_string(hide_password=True)
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 
 from pydantic import BaseModel, Field, SecretStr
 
-from blocks.faults import connection_fault
+from blocks.faults import connection_fault, unsendable
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 _NAMESPACE = uuid.UUID("0d5c6a0e-5a53-4f7e-9a3b-6f7a1f2f8c11")
@@ -77,7 +77,7 @@ def _session(server: SmtpServer, question: str, *, timeout_seconds: float) -> It
             if server.starttls:
                 session.starttls(context=ssl.create_default_context())
             if server.login:
-                session.login(server.login, server.password.get_secret_value())
+                _log_in(session, server, question)
             yield session
     except smtplib.SMTPAuthenticationError as error:
         if error.smtp_code < 500:
@@ -99,6 +99,13 @@ def _session(server: SmtpServer, question: str, *, timeout_seconds: float) -> It
         raise _refusal(error.smtp_code, system, question) from error
     except (smtplib.SMTPException, OSError) as error:
         raise connection_fault(error, system=system, question=question) from error
+
+
+def _log_in(session: smtplib.SMTP, server: SmtpServer, question: str) -> None:
+    try:
+        session.login(server.login, server.password.get_secret_value())
+    except UnicodeEncodeError:
+        raise unsendable(f"mail relay {server.host}", question) from None
 
 
 def _refusal(code: int, system: str, question: str) -> SystemFaultError:

@@ -299,7 +299,10 @@ class SiteVisit:
         return self.tokens[credential].get_secret_value()
 
     def _reached(self, url: str) -> str:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return url
         base = self.addresses.get(parts.netloc)
         if base is None:
             return url

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -40,12 +42,13 @@ def client(
 ) -> httpx.Client:
     """A client that never retries by itself and never waits longer than `timeout_seconds` for any one step.
 
-    `trust` replaces the public certificate authorities (a cluster's own one).
+    `trust` replaces the public certificate authorities (a cluster's own one). An address that cannot be one is the
+    first request's fault.
     """
     return httpx.Client(
-        base_url=base_url,
+        base_url=base_url if _is_address(base_url) else "",
         timeout=httpx.Timeout(timeout_seconds),
-        headers=dict(headers or {}),
+        headers=_sent(headers),
         follow_redirects=follow_redirects,
         transport=httpx.HTTPTransport(verify=trust or _public_roots(), retries=0),
         trust_env=False,
@@ -56,11 +59,38 @@ def stream_client(*, timeout_seconds: float, headers: Mapping[str, str] | None =
     """The same for an answer that goes on: how long the whole may take is for whoever reads it."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(timeout_seconds, read=None),
-        headers=dict(headers or {}),
+        headers=_sent(headers),
         transport=httpx.AsyncHTTPTransport(verify=_public_roots(), retries=0),
         follow_redirects=True,
         trust_env=False,
     )
+
+
+def address(url: str) -> str:
+    """The address of an HTTP API, for a field's validator. Raises `ValueError` for what cannot be one."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        message = "not an address; write it as https://host:port"
+        raise ValueError(message)
+    return url
+
+
+def host_of(url: str) -> str:
+    """The host that a block's address names, for messages; empty for what is no address."""
+    return httpx.URL(url).host if _is_address(url) else ""
+
+
+def _is_address(url: str) -> bool:
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL:
+        return False
+    return True
+
+
+def _sent(headers: Mapping[str, str] | None) -> httpx.Headers:
+    """As curl would send them: a token with a letter that no token has is the system's to refuse."""
+    return httpx.Headers(headers, encoding="utf-8")
 
 
 def fetch(
@@ -86,35 +116,42 @@ def fetch(
     and credentials never reach the sentence; a problem document's short `title`, `error` or `message` does not either,
     because vendors quote tokens in them.
     """
-    try:
+    with exchanging(system, question):
         response = client.request(
             method,
             url,
             params=params,
-            headers=headers,
+            headers=_sent(headers),
             json=json,
             data=data,
             content=content,
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
         )
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise PermanentFaultError(
-            system=system, question=question, answer="not a usable address", next_step=faults.CHECK_ADDRESS
-        ) from error
-    except httpx.HTTPError as error:
-        raise exchange_fault(error, system=system, question=question) from error
     if response.status_code in ok:
         return response
     raise answer_fault(response, system=system, question=question, needs=needs)
 
 
-def exchange_fault(error: httpx.HTTPError, *, system: str, question: str) -> SystemFaultError:
-    """The fault of an exchange that did not come to an answer."""
-    if isinstance(error, httpx.TimeoutException):
+@contextmanager
+def exchanging(system: str, question: str) -> Iterator[None]:
+    """Turns what httpx raises inside into the two faults of a launch."""
+    try:
+        yield
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise PermanentFaultError(
+            system=system, question=question, answer="not a usable address", next_step=faults.CHECK_ADDRESS
+        ) from error
+    except httpx.LocalProtocolError:
+        raise faults.unsendable(system, question) from None
+    except httpx.TimeoutException as error:
         late = "no connection in time" if isinstance(error, httpx.ConnectTimeout) else "no answer in time"
-        return TransientFaultError(system=system, question=question, answer=late, next_step=faults.CHECK_REACH)
-    broken = "no connection" if isinstance(error, httpx.ConnectError) else f"a broken exchange ({type(error).__name__})"
-    return faults.connection_fault(error, system=system, question=question, answer=broken)
+        raise TransientFaultError(
+            system=system, question=question, answer=late, next_step=faults.CHECK_REACH
+        ) from error
+    except httpx.HTTPError as error:
+        connecting = isinstance(error, httpx.ConnectError)
+        answer = "no connection" if connecting else f"a broken exchange ({type(error).__name__})"
+        raise faults.connection_fault(error, system=system, question=question, answer=answer) from error
 
 
 def answer_fault(response: httpx.Response, *, system: str, question: str, needs: str = "") -> SystemFaultError:

@@ -9,6 +9,7 @@ import anyio.to_thread
 from prefect.blocks.core import Block
 from prefect.runtime import flow_run
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from blocks.ledger import SqlLedger
 from blocks.ledger_store import LedgerStore
@@ -122,14 +123,21 @@ def load_system(address: str, where: str) -> object:
         raise PlanError(problem, where=where)
     try:
         return _load(kind, name)
-    except ValidationError as error:
-        # The values stay out of the sentence: some of them are secrets.
-        fields = ", ".join(sorted({".".join(str(part) for part in one["loc"]) or "itself" for one in error.errors()}))
-        problem = f"block {address!r} was saved by another version of its type; fill in again: {fields}"
-        raise PlanError(problem, where=where) from error
+    except RuntimeError as error:
+        # So Prefect says that what was saved does not fit the type.
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        # The values stay out of sentence and cause: some of them are secrets.
+        wrong = "; ".join(sorted({_field(one) for one in error.__cause__.errors()}))
+        raise PlanError(f"block {address!r} has to be filled in again: {wrong}", where=where) from None
     except ValueError as error:
         problem = f"this Prefect server has no block {address!r}; create it, or name another in the plan"
         raise PlanError(problem, where=where) from error
+
+
+def _field(wrong: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in wrong["loc"]) or "itself"
+    return f"{where}: {wrong['msg'].removeprefix('Value error, ')}"
 
 
 def _load(kind: type[Loaded], name: str) -> Loaded:

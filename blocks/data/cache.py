@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, assert_never
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
-from blocks.faults import connection_fault, missing_right
+from blocks.faults import connection_fault, missing_right, no_address
 from launch.effects.base import Effect
 from launch.effects.data import FlushCache
 from launch.errors import PermanentFaultError
@@ -170,19 +170,22 @@ def count_keys(client: Redis, pattern: str) -> int:
 
 
 @contextmanager
-def connected(url: SecretStr, question: str, *, timeout_seconds: float) -> Iterator[Redis]:
-    """A client without retries; its errors become the two faults."""
+def connected(url: SecretStr, question: str, *, timeout_seconds: float, field: str = "url") -> Iterator[Redis]:
+    """A client without retries; its errors become the two faults. `field` is where the block keeps the URL."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    client = redis.Redis.from_url(
-        url.get_secret_value(),
-        decode_responses=True,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),
-    )
+    try:
+        client = redis.Redis.from_url(
+            url.get_secret_value(),
+            decode_responses=True,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError:
+        raise no_address("Redis", question, field=field, form="redis://user:password@host:port/0") from None
     try:
         with client:
             yield client
@@ -214,4 +217,11 @@ def _command(refusal: str) -> str:
 
 def place(url: SecretStr) -> str:
     """Host and port, without credentials."""
-    return f"Redis {url.get_secret_value().rsplit('@', 1)[-1].removeprefix('redis://').removeprefix('rediss://')}"
+    from redis.connection import parse_url
+
+    try:
+        known: dict[str, object] = parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
+    except ValueError:
+        return "Redis"
+    where = known.get("path") or f"{known.get('host', 'localhost')}:{known.get('port', 6379)}"
+    return f"Redis {where}/{known.get('db', 0)}"

@@ -46,7 +46,9 @@ class CacheAdmin(Block):
         response = self._endpoint.send("GET", "/admin/config/tminus", question=question, ok={200, 404})
         if response.is_success:
             read(_Settings, response, system=self.url, question=question)
-        with connected(self.redis_url, "ping, and one batch of keys", timeout_seconds=self.timeout_seconds) as client:
+        with connected(
+            self.redis_url, "ping, and one batch of keys", timeout_seconds=self.timeout_seconds, field="redis_url"
+        ) as client:
             client.ping()
             client.scan(count=1)
         return f"{self.url} takes the token, and the cache behind it can be looked into"
@@ -64,7 +66,9 @@ class CacheAdmin(Block):
 
     def observe(self, effect: WarmCache, occasion: Occasion) -> Observation:  # noqa: ARG002  keys do not age here
         """Raises `SystemFaultError`."""
-        with connected(self.redis_url, "the cached keys", timeout_seconds=self.timeout_seconds) as client:
+        with connected(
+            self.redis_url, "the cached keys", timeout_seconds=self.timeout_seconds, field="redis_url"
+        ) as client:
             held = count_keys(client, effect.pattern)
         return Observation(
             standing=Standing.HOLDS if held >= effect.at_least else Standing.ABSENT,

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar, assert_never
-from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, PrivateAttr, SecretStr
 
 from blocks.data import query_times
+from blocks.data.connection_string import target_of
 from blocks.faults import CHECK_REACH, missing_right
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 from launch.ports import Occasion
@@ -110,7 +110,7 @@ class PostgresDatabase(Block):
 
     @property
     def _where(self) -> str:
-        return place(self.dsn)
+        return str(target_of(self.dsn))
 
     def _replication(self, occasion: Occasion) -> Reading:
         with self._session(self.dsn, "replication") as session:
@@ -172,7 +172,7 @@ class PostgresDatabase(Block):
                 **quantities("connections", pool_open=held),
                 **quantities("%", pool_use=share),
             },
-            where=f"{self._where} as role {urlsplit(self.dsn.get_secret_value()).username}",
+            where=f"{self._where} as role {target_of(self.dsn).user}",
             at=occasion.now,
             evidence=f"{len(failures)} of {probe.attempts} connections failed{f': {failures[0]}' if failures else ''}"[
                 :256
@@ -238,6 +238,7 @@ def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Itera
     """
     import psycopg
 
+    system = str(target_of(dsn, question=question))
     try:
         with psycopg.connect(
             dsn.get_secret_value(), connect_timeout=max(2, round(timeout_seconds)), prepare_threshold=None
@@ -246,7 +247,7 @@ def read_only(dsn: SecretStr, question: str, *, timeout_seconds: float) -> Itera
             session.execute(f"SET LOCAL statement_timeout = {int(timeout_seconds * 1000)}")
             yield session
     except psycopg.Error as error:
-        raise _fault(error, system=place(dsn), question=question) from error
+        raise _fault(error, system=system, question=question) from error
 
 
 def _fault(error: Error, *, system: str, question: str) -> SystemFaultError:
@@ -279,12 +280,6 @@ def _is_operational(error: Error) -> bool:
     import psycopg
 
     return isinstance(error, psycopg.OperationalError)
-
-
-def place(dsn: SecretStr) -> str:
-    """Host and database, without credentials."""
-    parts = urlsplit(dsn.get_secret_value())
-    return f"PostgreSQL {parts.hostname}:{parts.port or 5432}{parts.path}"
 
 
 def _scalar(value: object) -> Scalar | None:

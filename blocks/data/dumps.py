@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar, assert_never
-from urllib.parse import urlsplit
 
 from prefect.blocks.core import Block
 from pydantic import AwareDatetime, ByteSize, Field, HttpUrl, SecretStr, ValidationError
 
-from blocks.data.database import place, read_only
+from blocks.data.connection_string import target_of
+from blocks.data.database import read_only
 from blocks.faults import missing_right
 from blocks.payloads import Payload
 from blocks.recorded_runs import RecordedRuns
@@ -112,7 +112,7 @@ class PostgresDumps(RecordedRuns, Block):
             ((version, size_bytes, unreadable),) = session.execute(_SOURCE).fetchall()
         if unreadable:
             raise PermanentFaultError(
-                system=place(self.dsn),
+                system=str(target_of(self.dsn)),
                 question=question,
                 answer=f"not {unreadable}",
                 next_step=missing_right("pg_read_all_data"),
@@ -122,7 +122,7 @@ class PostgresDumps(RecordedRuns, Block):
         self._prove_scratch()
         room = os.statvfs(folder)
         free = room.f_bavail * room.f_frsize
-        return f"{place(self.dsn)} has {_told(size_bytes)}, the folder for its dumps {_told(free)} free"
+        return f"{target_of(self.dsn)} has {_told(size_bytes)}, the folder for its dumps {_told(free)} free"
 
     def answer(self, probe: DumpProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -133,7 +133,7 @@ class PostgresDumps(RecordedRuns, Block):
                 values, evidence = self._newest_rehearsal(probe, occasion)
             case _:
                 assert_never(probe)
-        where = f"dumps of {place(self.dsn)}"
+        where = f"dumps of {target_of(self.dsn)}"
         return Reading(values=values, where=where, at=occasion.now, evidence=evidence[:_DETAIL])
 
     def observe(self, effect: DumpEffect, occasion: Occasion) -> Observation:
@@ -194,7 +194,7 @@ class PostgresDumps(RecordedRuns, Block):
 
     @property
     def _database(self) -> str:
-        return urlsplit(self.dsn.get_secret_value()).path.strip("/")
+        return target_of(self.dsn).database
 
     def _record(self, effect: DumpEffect, occasion: Occasion) -> Path:
         return self.record_of(occasion.launch, occasion.key, effect.do)
@@ -285,7 +285,8 @@ class PostgresDumps(RecordedRuns, Block):
     def _prove_scratch(self) -> None:
         if self.scratch_dsn is None:
             return
-        if _server(self.scratch_dsn) == _server(self.dsn):
+        scratch, own = target_of(self.scratch_dsn, field="scratch_dsn"), target_of(self.dsn)
+        if (scratch.host, scratch.port) == (own.host, own.port):
             raise self.refused(
                 "where may I restore", "on the server that is dumped", "name another server in `scratch_dsn`"
             )
@@ -294,7 +295,7 @@ class PostgresDumps(RecordedRuns, Block):
             row = session.execute(_MAY_CREATE).fetchone()
         if row is None or not row[0]:
             raise PermanentFaultError(
-                system=place(self.scratch_dsn), question=question, answer="no", next_step=missing_right("CREATEDB")
+                system=str(scratch), question=question, answer="no", next_step=missing_right("CREATEDB")
             )
 
 
@@ -323,11 +324,6 @@ def _differences(facts: _Restored) -> str:
         return f"{facts.tables} tables restored and counted in {facts.seconds:.0f} s"
     table, (dumped, found) = next(iter(facts.differing.items()))
     return f"{len(facts.differing)} tables differ: {table} has {found} rows, {dumped} were dumped"
-
-
-def _server(dsn: SecretStr) -> tuple[str | None, int]:
-    parts = urlsplit(dsn.get_secret_value())
-    return parts.hostname, parts.port or 5432
 
 
 def _told(size_bytes: int) -> str:

@@ -8,7 +8,8 @@ from typing import ClassVar, assert_never
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr
 
-from blocks.data.database import place, read_only
+from blocks.data.connection_string import target_of
+from blocks.data.database import read_only
 from blocks.data.schema_jobs import JobRunner
 from launch.effects.base import Effect
 from launch.effects.data import Migrate
@@ -50,7 +51,7 @@ class SchemaMigrations(Block):
         """
         shipped, applied = self._shipped(), self._applied()
         jobs = f"; {self.runner.check()}" if self.runner is not None else "; no runner is configured"
-        return f"{place(self.dsn)} has {len(applied)} of {len(shipped)} migrations{jobs}"
+        return f"{target_of(self.dsn)} has {len(applied)} of {len(shipped)} migrations{jobs}"
 
     def answer(self, probe: MigrationProbe, occasion: Occasion) -> Reading:
         """Raises `SystemFaultError`."""
@@ -101,7 +102,7 @@ class SchemaMigrations(Block):
     def _jobs(self) -> JobRunner:
         if self.runner is None:
             raise PermanentFaultError(
-                system=place(self.dsn),
+                system=str(target_of(self.dsn)),
                 question="the order to run a migration Job",
                 answer="no runner is configured",
                 next_step="fill in `runner` of the migrations block",
@@ -150,13 +151,13 @@ class SchemaMigrations(Block):
                 **quantities("migrations", foreign_migrations=len(applied - set(shipped))),
                 **quantities(schema_version=max(applied, default=None)),
             },
-            where=f"schema_migrations of {place(self.dsn)}",
+            where=f"schema_migrations of {target_of(self.dsn)}",
             at=occasion.now,
             evidence=f"not applied: {', '.join(pending) or 'none'}"[:256],
         )
 
     def _reverted(self, occasion: Occasion) -> Reading:
-        where, launch = f"schema_migrations of {place(self.dsn)}", occasion.launch
+        where, launch = f"schema_migrations of {target_of(self.dsn)}", occasion.launch
         down = next((job for job in reversed(self._jobs.of_launch(_DOWN, launch)) if job.target), None)
         # Nothing was reverted where the up migration came to nothing: what counts is the version it began at.
         up = next((job for job in self._jobs.of_launch(_UP, launch) if job.before), None) if down is None else None

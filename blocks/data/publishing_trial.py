@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
-from blocks.faults import CHECK_REACH, connection_fault, missing_right
+from blocks.faults import CHECK_REACH, connection_fault, missing_right, no_address
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 if TYPE_CHECKING:
@@ -68,9 +68,17 @@ def publish(url: SecretStr, message: Message, *, timeout_seconds: float, clock: 
 
 def place(url: SecretStr) -> str:
     """Broker and virtual host, without credentials."""
-    parts = urlsplit(url.get_secret_value())
+    parts = _parts(url)
     # Of what is no URL any part may be the secret.
-    return f"RabbitMQ {parts.hostname}{parts.path}" if parts.scheme in _SCHEMES and parts.hostname else "RabbitMQ"
+    return f"RabbitMQ {parts.hostname}{parts.path}" if parts is not None else "RabbitMQ"
+
+
+def _parts(url: SecretStr) -> SplitResult | None:
+    try:
+        parts = urlsplit(url.get_secret_value())
+    except ValueError:
+        return None
+    return parts if parts.scheme in _SCHEMES and parts.hostname else None
 
 
 class _Talk:
@@ -172,19 +180,14 @@ def _close(connection: Connection) -> None:
 def _parameters(url: SecretStr, system: str, question: str, timeout_seconds: float) -> URLParameters:
     from pika import URLParameters
 
-    no_address = PermanentFaultError(
-        system=system,
-        question=question,
-        answer="not an address of a broker",
-        next_step="write `amqp_url` of the system's block as amqps://user:password@host/vhost",
-    )
+    refused = no_address(system, question, field="amqp_url", form="amqps://user:password@host/vhost")
     # The client would take any scheme.
-    if urlsplit(url.get_secret_value()).scheme not in _SCHEMES:
-        raise no_address
+    if _parts(url) is None:
+        raise refused
     try:
         parameters = URLParameters(url.get_secret_value())
-    except ValueError as error:
-        raise no_address from error
+    except ValueError:
+        raise refused from None
     parameters.connection_attempts = 1
     parameters.socket_timeout = parameters.stack_timeout = timeout_seconds
     parameters.heartbeat = max(2, int(timeout_seconds))

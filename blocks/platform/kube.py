@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
-from blocks.faults import connection_fault, missing_right, status_fault
+from blocks.faults import connection_fault, missing_right, status_fault, unsendable
 from blocks.platform.manifests import (
     Autoscaler,
     Custom,
@@ -220,6 +220,8 @@ class Kube:
             if not error.status:  # the client's own words for TLS that failed
                 raise connection_fault(error, system=self._system, question=question) from error
             raise self._status_fault(question, int(error.status or 0), str(error.body or "")) from error
+        except ValueError:
+            raise unsendable(self._system, question) from None
         except HTTPError as error:
             # A refused connection is a kind of time-out to urllib3, and none to a captain.
             late = isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError)

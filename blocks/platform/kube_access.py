@@ -8,10 +8,11 @@ from importlib import import_module
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 from blocks.faults import missing_right
 from blocks.platform.kube import Kube, conversation
+from blocks.wire import address
 from launch.errors import PermanentFaultError
 
 Right = tuple[str, str, str]
@@ -28,6 +29,11 @@ class KubeAccess(BaseModel):
     token: SecretStr | None = Field(default=None, description="Bearer token of a service account, with `server`.")
     ca_certificate: str | None = Field(default=None, description="PEM of the API server's authority, with `server`.")
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection and for an answer.")
+
+    @field_validator("server")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        return url if url is None else address(url)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, assert_never
-from urllib.parse import urlsplit
 
 import httpx
 from prefect.blocks.core import Block
@@ -228,7 +227,7 @@ class ImageRegistry(Block):
 
     @property
     def _system(self) -> str:
-        return f"registry {urlsplit(self.url).hostname}"
+        return f"registry {wire.host_of(self.url)}"
 
     @contextmanager
     def _client(self) -> Iterator[httpx.Client]:

@@ -326,6 +326,7 @@ def test_the_newest_migration_is_the_one_the_code_expects() -> None:
         ("sqlite://", "names no file"),
         ("mysql://ana:geheim@host/db", r"mysql://ana:\*\*\*@host/db is on 'mysql'; it can be on sqlite or postgresql"),
         ("nonsense", "is not a database URL"),
+        ("postgresql://tminus:secret@db:port/ledger", "is not a database URL"),
     ],
 )
 def test_a_ledger_that_cannot_be_reached_is_one_sentence_without_the_password(bad: str, sentence: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from console.main import run
@@ -115,3 +117,17 @@ class TestOnTheServer:
         out = capfd.readouterr().out
         assert 'Slack answered "invalid_auth" to who am I; renew the token in the chat block' in out
         assert fields["token"] not in out
+
+    def test_a_block_that_was_filled_in_wrong_is_told_by_its_fields_and_not_quoted(self, staging, capfd) -> None:
+        asyncio.run(saved_as_it_is("slack-chat", "r", {"token": "s3cr3t", "timeout_seconds": "s3cr3t"}))
+        assert run(["doctor", staging, "--env", "staging"]) == 1
+        out = " ".join(capfd.readouterr().out.split())
+        assert "block 'slack-chat/r' has to be filled in again: timeout_seconds: Input should be a valid integer" in out
+        assert "s3cr3t" not in out
+
+
+async def saved_as_it_is(slug: str, name: str, data: dict) -> None:
+    """As Prefect's form saves it: by the schema, without the validators of the type."""
+    async with get_client() as client:
+        found = await client.read_block_document_by_name(name, slug)
+        await client.update_block_document(found.id, BlockDocumentUpdate(data=data, merge_existing_data=False))
