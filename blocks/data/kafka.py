@@ -126,6 +126,7 @@ class KafkaCluster(Block):
         from confluent_kafka import Consumer, KafkaException
 
         heard: list[KafkaError] = []
+        patience_ms = 1_000 + int(2_000 * self.timeout_seconds)
         settings: dict[str, object] = {
             "bootstrap.servers": self.servers,
             "security.protocol": self.protocol,
@@ -133,7 +134,9 @@ class KafkaCluster(Block):
             "group.id": group,
             "enable.auto.commit": False,
             "allow.auto.create.topics": False,
-            "socket.timeout.ms": max(10, int(self.timeout_seconds * 1000)),
+            # Longer than any answer is waited for: who is silent would else be told as one who hangs up.
+            "socket.timeout.ms": patience_ms,
+            "api.version.request.timeout.ms": patience_ms,
             "error_cb": heard.append,
             # Its faults become ours; standard error is the captain's.
             "log_level": 0,
