@@ -18,11 +18,11 @@ from launch.ballots_file import Ballots
 from launch.events import EffectBegun, EffectFinished, EffectResult, ExposureSeen, Outcome, RunTakenUp, StepAdvanced
 from launch.ledger import verify_chain
 from launch.plan import RolloutStep
-from tests.fakes.runbooks import rehearsable
+from tests.fakes.runbooks import held_shortly, rehearsable
 from tests.flows.crashing_launch import LAUNCH, CrashingLaunch
 from tests.flows.kills import Kill
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 T0 = datetime(2026, 12, 1, 9, tzinfo=UTC)
 STRATEGIES = {
@@ -39,7 +39,7 @@ def stepped(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_api: str
 ) -> Iterator[CrashingLaunch]:
     """A launch whose process was killed five times at each step of its rollout."""
-    plan = rehearsable(request.param)
+    plan = held_shortly(rehearsable(request.param), longest=timedelta(minutes=20), then=timedelta(minutes=10))
     assert plan.rollout.strategy == STRATEGIES[request.param]
     launch = CrashingLaunch(plan, tmp_path_factory.mktemp(request.param), prefect_api, T0, Ballots())
     try:

@@ -21,11 +21,11 @@ from launch.moments import format_offset
 from launch.plan import Plan, RolloutStep
 from sandbox.faults import Fault, parse_fault
 from sandbox.parts.metric_faults import LOOKBACK
-from tests.fakes.runbooks import rehearsable
+from tests.fakes.runbooks import held_shortly, rehearsable
 from tests.flows.crashing_launch import CrashingLaunch
 from tests.flows.kills import Kill
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 T0 = datetime(2026, 12, 1, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -94,7 +94,7 @@ def held(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, prefect_api: str
 ) -> Iterator[CrashingLaunch]:
     """A launch whose source was silent at each step; that it stayed there is asserted on the way."""
-    plan = rehearsable(request.param)
+    plan = held_shortly(rehearsable(request.param), longest=10 * MINUTE, then=75 * MINUTE)
     launch = CrashingLaunch(plan, tmp_path_factory.mktemp(request.param), prefect_api, T0, Ballots())
     launch.changed["prometheus/sandbox-metrics"] = {"timeout_seconds": 0.2}
     try:
