@@ -40,7 +40,7 @@ imports: env ## which package may import which
 fresh: env ## the published schema and reference are those of the model
 	@$(RUN) pytest -q -p no:cacheprovider tests/console/test_plan_reference.py
 
-browser: ## a whole launch approved by pressing Resume in headless Chromium (about five minutes)
+browser: env ## a whole launch approved by pressing Resume in headless Chromium (about five minutes)
 	@scripts/system-packages browser
 	@$(RUN) pytest -m browser tests/browser $(PYTEST_ARGS)
 
