@@ -8,10 +8,11 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, JsonValue, TypeAdapter, ValidationError
 
 from blocks import faults
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
@@ -24,6 +25,18 @@ _LONGEST_RIGHT = 120
 # GitHub's limit on many requests at once has no header of its own.
 _SECONDARY_LIMIT, _HEAD = b"secondary rate limit", 2_000
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        message = "not an address; write it as https://host:port"
+        raise ValueError(message)
+    return url
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""The address of an HTTP API, for a block's field whose client would find out too late that it cannot be one."""
 
 
 @cache
@@ -64,15 +77,6 @@ def stream_client(*, timeout_seconds: float, headers: Mapping[str, str] | None =
         follow_redirects=True,
         trust_env=False,
     )
-
-
-def address(url: str) -> str:
-    """The address of an HTTP API, for a field's validator. Raises `ValueError` for what cannot be one."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
-        message = "not an address; write it as https://host:port"
-        raise ValueError(message)
-    return url
 
 
 def host_of(url: str) -> str:

@@ -122,14 +122,7 @@ def load_system(address: str, where: str) -> object:
         problem = f"{address!r} is no system that can be asked or changed; known are {', '.join(sorted(kinds))}"
         raise PlanError(problem, where=where)
     try:
-        return _load(kind, name)
-    except RuntimeError as error:
-        # So Prefect says that what was saved does not fit the type.
-        if not isinstance(error.__cause__, ValidationError):
-            raise
-        # The values stay out of sentence and cause: some of them are secrets.
-        wrong = "; ".join(sorted({_field(one) for one in error.__cause__.errors()}))
-        raise PlanError(f"block {address!r} has to be filled in again: {wrong}", where=where) from None
+        return _load(kind, name, where)
     except ValueError as error:
         problem = f"this Prefect server has no block {address!r}; create it, or name another in the plan"
         raise PlanError(problem, where=where) from error
@@ -140,9 +133,18 @@ def _field(wrong: ErrorDetails) -> str:
     return f"{where}: {wrong['msg'].removeprefix('Value error, ')}"
 
 
-def _load(kind: type[Loaded], name: str) -> Loaded:
+def _load(kind: type[Loaded], name: str, where: str = "") -> Loaded:
     # Systems are first used inside an event loop as well, where Prefect would hand back a coroutine without `_sync`.
-    found = kind.load(name, _sync=True)  # type: ignore[call-arg]
+    try:
+        found = kind.load(name, _sync=True)  # type: ignore[call-arg]
+    except RuntimeError as error:
+        # So Prefect says that what was saved does not fit the type.
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        # The values stay out of sentence and cause: some of them are secrets.
+        wrong = "; ".join(sorted({_field(one) for one in error.__cause__.errors()}))
+        problem = f"block '{kind.get_block_type_slug()}/{name}' has to be filled in again: {wrong}"
+        raise PlanError(problem, where=where) from None
     if not isinstance(found, kind):
         message = f"block {name!r} is a {type(found).__name__}, not a {kind.__name__}"
         raise TypeError(message)

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr
 
 from blocks.faults import connection_fault, missing_right
-from blocks.wire import address
+from blocks.wire import Address
 from launch.errors import PermanentFaultError, SystemFaultError, TransientFaultError
 
 if TYPE_CHECKING:
@@ -43,14 +43,10 @@ class AwsAccess(BaseModel):
     region: str = Field(description="AWS region, e.g. eu-west-1.")
     access_key_id: str | None = Field(default=None, description="Key id; empty takes the role of the machine.")
     secret_access_key: SecretStr | None = Field(default=None, description="Secret of the key.")
-    endpoint_url: str | None = Field(default=None, description="Another endpoint than AWS's own, e.g. of a rehearsal.")
+    endpoint_url: Address | None = Field(
+        default=None, description="Another endpoint than AWS's own, e.g. of a rehearsal."
+    )
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection or an answer.")
-
-    @field_validator("endpoint_url")
-    @classmethod
-    def _is_address(cls, url: str | None) -> str | None:
-        # botocore would find out at the first request, and say it as a ValueError of its own.
-        return url if url is None else address(url)
 
     def client(self, service: str) -> Any:
         """A client of one AWS service. Tasks retry, so it does not."""

@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from blocks.faults import missing_right
 from blocks.platform.kube import Kube, conversation
-from blocks.wire import address
+from blocks.wire import Address
 from launch.errors import PermanentFaultError
 
 Right = tuple[str, str, str]
@@ -25,15 +25,10 @@ class KubeAccess(BaseModel):
     namespace: str = Field(min_length=1, description="Namespace of the product's workloads.")
     kubeconfig: SecretStr | None = Field(default=None, description="Text of a kubeconfig file.")
     context: str | None = Field(default=None, description="Context of the kubeconfig; its current one if empty.")
-    server: str | None = Field(default=None, description="URL of the API server, where there is no kubeconfig.")
+    server: Address | None = Field(default=None, description="URL of the API server, where there is no kubeconfig.")
     token: SecretStr | None = Field(default=None, description="Bearer token of a service account, with `server`.")
     ca_certificate: str | None = Field(default=None, description="PEM of the API server's authority, with `server`.")
     timeout_seconds: float = Field(default=10.0, gt=0, description="Longest wait for a connection and for an answer.")
-
-    @field_validator("server")
-    @classmethod
-    def _is_address(cls, url: str | None) -> str | None:
-        return url if url is None else address(url)
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

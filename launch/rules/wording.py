@@ -30,6 +30,8 @@ def broken_wording(plan: Plan) -> Iterator[PlanFinding]:
 
 
 def _broken(path: str, text: str, actions: frozenset[str]) -> Iterator[PlanFinding]:
+    if "{" not in text:
+        return
     try:
         parsed = _ENVIRONMENT.parse(text)
     except TemplateSyntaxError as error:
@@ -44,10 +46,13 @@ def _broken(path: str, text: str, actions: frozenset[str]) -> Iterator[PlanFindi
 
 def _too_early(plan: Plan, action: Action, path: str, text: str) -> Iterator[PlanFinding]:
     """What another action gives is there once that is done; what a launch did is done when it is taken back."""
+    givers = _givers(text)
+    if not givers:
+        return
     before = reachable({one.id: one.after for one in plan.actions}, action.id)
     undoes = action.role is ActionRole.UNDOES
     early = {one.id for one in plan.actions if one.id not in before and (one.role is ActionRole.UNDOES or not undoes)}
-    for name in _givers(text):
+    for name in givers:
         if name in early:
             problem = f"action {action.id!r} needs what {name!r} gives, and does not wait for it"
             yield PlanFinding(code="P263", path=path, problem=problem, right=f"`after: [{name}]`")
@@ -55,6 +60,8 @@ def _too_early(plan: Plan, action: Action, path: str, text: str) -> Iterator[Pla
 
 def _givers(text: str) -> list[str]:
     """Actions whose outputs or end the template names."""
+    if "{" not in text:
+        return []
     try:
         parsed = _ENVIRONMENT.parse(text)
     except TemplateSyntaxError:

@@ -125,6 +125,17 @@ class TestOnTheServer:
         assert "block 'slack-chat/r' has to be filled in again: timeout_seconds: Input should be a valid integer" in out
         assert "s3cr3t" not in out
 
+    def test_so_is_the_block_of_the_ledger(self, staging, tmp_path, capfd) -> None:
+        asyncio.run(saved_as_it_is("launch-ledger", "default", {"url": ["s3cr3t"]}))
+        try:
+            assert run(["doctor", staging, "--env", "staging"]) == 1
+        finally:
+            asyncio.run(register_ledger(f"sqlite:///{tmp_path}/ledger.db"))
+        told = capfd.readouterr()
+        out = " ".join((told.out + told.err).split())
+        assert "block 'launch-ledger/default' has to be filled in again: url: Input should be a valid string" in out
+        assert "s3cr3t" not in out
+
 
 async def saved_as_it_is(slug: str, name: str, data: dict) -> None:
     """As Prefect's form saves it: by the schema, without the validators of the type."""
